@@ -1,0 +1,167 @@
+"""Generators: latents and labels in, images in [-1, 1] out."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from ganjax.models.layers import (
+    LabelledLatents,
+    UpsamplingConv,
+    apply_module,
+    dcgan_normal,
+    init_variables,
+)
+from ganjax.models.model import Generator
+from ganjax.models.shapes import check_channels, check_classes, check_power_of_two
+from ganjax.typing import Array, Key, Variables
+
+LATENT_SIZE = 100
+"""The latents of the tutorials and of DCGAN (arXiv 1511.06434)."""
+
+
+def normal_latents(key: Key, count: int, size: int) -> Array:
+    """Draw float32 `[count, size]` from N(0, 1)."""
+    return jax.random.normal(key, (count, size))
+
+
+def uniform_latents(key: Key, count: int, size: int) -> Array:
+    """Draw float32 `[count, size]` from U(-1, 1)."""
+    return jax.random.uniform(key, (count, size), minval=-1.0)
+
+
+def tanh_output(values: Array) -> Array:
+    """Squash to [-1, 1] by tanh."""
+    return jnp.tanh(values)
+
+
+def sigmoid_output(values: Array) -> Array:
+    """Squash to [0, 1] by the logistic function, then stretch to the library's [-1, 1]."""
+    return 2 * jax.nn.sigmoid(values) - 1
+
+
+def mlp_generator(
+    *,
+    size: int = 28,
+    channels: int = 1,
+    widths: Sequence[int] = (128, 256, 512),
+    classes: int | None = None,
+    latent_size: int = LATENT_SIZE,
+    latents: Callable[[Key, int, int], Array] = normal_latents,
+    output: Callable[[Array], Array] = tanh_output,
+) -> Generator:
+    """Build the tutorials' fully connected generator (arXiv 1406.2661).
+
+    Args:
+      size: height and width of the images in pixels.
+      channels: 1 or 3.
+      widths: units of each hidden layer, first to last.
+      classes: number of classes; None for a generator without labels.
+      latent_size: length of a latent vector.
+      latents: the latents' distribution, `normal_latents` or `uniform_latents`.
+      output: `tanh_output` or `sigmoid_output`.
+
+    Returns:
+      A `Generator` of images float32 `[batch, size, size, channels]` in [-1, 1].
+
+    Raises:
+      UserError: channels or classes out of range.
+    """
+    check_channels(channels)
+    check_classes(classes)
+    module = _MLP(size, channels, tuple(widths), classes, output)
+    return _generator(module, classes, partial(latents, size=latent_size), latent_size)
+
+
+def dcgan_generator(
+    *,
+    size: int = 32,
+    channels: int = 1,
+    width: int = 64,
+    classes: int | None = None,
+    latent_size: int = LATENT_SIZE,
+    latents: Callable[[Key, int, int], Array] = normal_latents,
+    output: Callable[[Array], Array] = tanh_output,
+) -> Generator:
+    """Build a DCGAN generator: 4x4, then doubled until `size` (arXiv 1511.06434).
+
+    Args:
+      size: height and width of the images in pixels: a power of two, 8 to 128.
+      channels: 1 or 3.
+      width: channels before the last layer; doubled towards the latents, to 8 `width` at most.
+      classes: number of classes; None for a generator without labels.
+      latent_size: length of a latent vector.
+      latents: the latents' distribution, `normal_latents` or `uniform_latents`.
+      output: `tanh_output` or `sigmoid_output`.
+
+    Returns:
+      A `Generator` of images float32 `[batch, size, size, channels]` in [-1, 1].
+
+    Raises:
+      UserError: size, channels or classes out of range.
+    """
+    check_power_of_two(size)
+    check_channels(channels)
+    check_classes(classes)
+    module = _DCGAN(size, channels, width, classes, output)
+    return _generator(module, classes, partial(latents, size=latent_size), latent_size)
+
+
+class _MLP(nn.Module):
+    size: int
+    channels: int
+    widths: tuple[int, ...]
+    classes: int | None
+    output: Callable[[Array], Array]
+
+    @nn.compact
+    def __call__(self, latents: Array, labels: Array | None, *, train: bool) -> Array:
+        hidden = LabelledLatents(self.classes, latents.shape[-1])(latents, labels)
+        for width in self.widths:
+            hidden = nn.leaky_relu(nn.Dense(width)(hidden), 0.2)
+        pixels = nn.Dense(self.size * self.size * self.channels)(hidden)
+        return self.output(pixels.reshape(-1, self.size, self.size, self.channels))
+
+
+class _DCGAN(nn.Module):
+    size: int
+    channels: int
+    width: int
+    classes: int | None
+    output: Callable[[Array], Array]
+
+    @nn.compact
+    def __call__(self, latents: Array, labels: Array | None, *, train: bool) -> Array:
+        doublings = int(math.log2(self.size)) - 2
+        normalize = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)
+
+        hidden = LabelledLatents(self.classes, 50)(latents, labels)
+        channels = self.width * 2 ** min(doublings - 1, 3)
+        hidden = nn.Dense(4 * 4 * channels, use_bias=False, kernel_init=dcgan_normal)(hidden)
+        hidden = nn.relu(normalize()(hidden.reshape(-1, 4, 4, channels)))
+        for remaining in reversed(range(1, doublings)):
+            channels = self.width * 2 ** min(remaining - 1, 3)
+            hidden = UpsamplingConv(channels, use_bias=False)(hidden)
+            hidden = nn.relu(normalize()(hidden))
+        return self.output(UpsamplingConv(self.channels)(hidden))
+
+
+def _generator(
+    module: nn.Module,
+    classes: int | None,
+    sample_latents: Callable[[Key, int], Array],
+    latent_size: int,
+) -> Generator:
+    def init(key: Key) -> Variables:
+        labels = None if classes is None else jnp.zeros(2, jnp.int32)
+        return init_variables(module, key, jnp.zeros((2, latent_size)), labels)
+
+    def apply(
+        variables: Variables, latents: Array, labels: Array | None = None, *, train: bool = False
+    ) -> tuple[Array, Variables]:
+        return apply_module(module, variables, latents, labels, train=train)
+
+    return Generator(init, apply, sample_latents)

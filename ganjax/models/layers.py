@@ -1,0 +1,114 @@
+"""The layers that the networks are made of, on ganjax's own convolutions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from ganjax.ops import conv
+from ganjax.typing import Array, Key, Variables
+
+Initializer = Callable[..., Array]
+
+dcgan_normal: Initializer = nn.initializers.normal(0.02)
+"""Weights of standard deviation 0.02, as DCGAN draws them (arXiv 1511.06434)."""
+
+
+class Conv(nn.Module):
+    """A convolution: `kernel_size` square, zero padding that keeps `side / stride`."""
+
+    features: int
+    kernel_size: int = 3
+    stride: int = 1
+    padding: int = 1
+    use_bias: bool = True
+    kernel_init: Initializer = nn.initializers.he_normal()
+
+    @nn.compact
+    def __call__(self, images: Array) -> Array:
+        """Map `[batch, height, width, channels]` to `[batch, height', width', features]`."""
+        shape = (self.kernel_size, self.kernel_size, images.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        outputs = conv.conv(images, kernel, stride=self.stride, padding=self.padding)
+        return _plus_bias(self, outputs) if self.use_bias else outputs
+
+
+class UpsamplingConv(nn.Module):
+    """A transposed 4x4 convolution of stride 2: twice the height, twice the width."""
+
+    features: int
+    use_bias: bool = True
+    kernel_init: Initializer = dcgan_normal
+
+    @nn.compact
+    def __call__(self, images: Array) -> Array:
+        """Map `[batch, height, width, channels]` to `[batch, 2 height, 2 width, features]`."""
+        kernel = self.param("kernel", self.kernel_init, (4, 4, images.shape[-1], self.features))
+        outputs = conv.upsampling_conv(images, kernel)
+        return _plus_bias(self, outputs) if self.use_bias else outputs
+
+
+def _plus_bias(module: nn.Module, outputs: Array) -> Array:
+    bias = module.param("bias", nn.initializers.zeros_init(), outputs.shape[-1:])
+    return outputs + bias.reshape(1, 1, 1, -1)
+
+
+class Projection(nn.Module):
+    """One logit per image; with classes, plus the inner product with the label's embedding.
+
+    logit = w . h + b + <embed(label), pooled h>   (arXiv 1802.05637, equation 4)
+    """
+
+    classes: int | None
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+
+    @nn.compact
+    def __call__(self, features: Array, labels: Array | None) -> Array:
+        """Map features `[batch, ..., k]` and labels `[batch]` to logits `[batch]`."""
+        flat = features.reshape(features.shape[0], -1)
+        logits = nn.Dense(1, kernel_init=self.kernel_init)(flat)[:, 0]
+        if self.classes is None:
+            return logits
+        pooled = features.reshape(features.shape[0], -1, features.shape[-1]).mean(axis=1)
+        embed = nn.Embed(self.classes, pooled.shape[-1], embedding_init=nn.initializers.normal(1.0))
+        return logits + jnp.mean(embed(labels) * pooled, axis=-1)
+
+
+class LabelledLatents(nn.Module):
+    """Latents joined to the embedding of their labels; the latents alone without classes."""
+
+    classes: int | None
+    embedding_size: int
+
+    @nn.compact
+    def __call__(self, latents: Array, labels: Array | None) -> Array:
+        """Map latents `[batch, k]` and labels `[batch]` to `[batch, k + embedding_size]`."""
+        if self.classes is None:
+            return latents
+        # Unit variance, so that the label weighs as much per number as the latents do.
+        embed = nn.Embed(
+            self.classes, self.embedding_size, embedding_init=nn.initializers.normal(1.0)
+        )
+        return jnp.concatenate([latents, embed(labels)], axis=-1)
+
+
+def init_variables(module: nn.Module, key: Key, *inputs: Any) -> Variables:
+    """Initialise a module's variables in one compiled call, on example inputs of batch size 2."""
+    return jax.jit(lambda key: module.init(key, *inputs, train=False))(key)
+
+
+def apply_module(
+    module: nn.Module, variables: Variables, *inputs: Any, train: bool
+) -> tuple[Array, Variables]:
+    """Apply a module; in training, return its new batch statistics beside the outputs."""
+    if not train:
+        return module.apply(variables, *inputs, train=False), {}  # type: ignore[return-value]
+    outputs, updates = module.apply(variables, *inputs, train=True, mutable=["batch_stats"])
+    return outputs, updates
+
+
+def parameter_count(variables: Mapping[str, Any]) -> int:
+    """Count the trained numbers in `variables["params"]`."""
+    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))

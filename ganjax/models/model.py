@@ -1,0 +1,33 @@
+"""The shape of every network: a pair of pure functions, as Optax's transformations are."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ganjax.typing import Array, Key, Variables
+
+
+class Model(NamedTuple):
+    """A network as two pure functions.
+
+    Attributes:
+      init: `key -> variables`.
+      apply: `(variables, inputs, labels=None, *, train=False) -> (outputs, updates)`, where
+        `updates` are the new batch statistics (`{}` where there are none or `train` is False).
+    """
+
+    init: Callable[[Key], Variables]
+    apply: Callable[..., tuple[Array, Variables]]
+
+
+class Generator(NamedTuple):
+    """A `Model` from latents to images, with the distribution that its latents come from.
+
+    Attributes:
+      init: `key -> variables`.
+      apply: `(variables, latents, labels=None, *, train=False) -> (images in [-1, 1], updates)`.
+      sample_latents: `(key, count) -> float32 [count, latent_size]`.
+    """
+
+    init: Callable[[Key], Variables]
+    apply: Callable[..., tuple[Array, Variables]]
+    sample_latents: Callable[[Key, int], Array]

@@ -1,0 +1,26 @@
+"""Checks of the sizes that networks are built for, with errors for the person who gave them."""
+
+from ganjax.errors import UserError
+
+POWERS_OF_TWO = (8, 16, 32, 64, 128)
+
+
+def check_power_of_two(size: int) -> None:
+    """Raise `UserError` unless `size` is one that convolutional GANs are built for."""
+    if size not in POWERS_OF_TWO:
+        raise UserError(
+            f"a convolutional GAN makes square images of 8, 16, 32, 64 or 128 pixels, not {size}: "
+            "pad the images (ganjax.data.loader.pad_to_power_of_two) or use the mlp networks"
+        )
+
+
+def check_channels(channels: int) -> None:
+    """Raise `UserError` unless images are grey (1) or colour (3)."""
+    if channels not in (1, 3):
+        raise UserError(f"images have 1 channel (grey) or 3 (colour), not {channels}")
+
+
+def check_classes(classes: int | None) -> None:
+    """Raise `UserError` unless `classes` is None (no labels) or at least 2."""
+    if classes is not None and classes < 2:
+        raise UserError(f"classes must be at least 2, or None for no labels, not {classes}")

@@ -1,0 +1,5 @@
+"""Pure array functions: they import JAX and nothing else, and run under jit, vmap and grad."""
+
+from ganjax.ops import augment, conv, losses, policy, regularizers
+
+__all__ = ["augment", "conv", "losses", "policy", "regularizers"]

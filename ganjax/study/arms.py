@@ -1,0 +1,105 @@
+"""What competes in a study, and how validation chooses: no images, no networks, only numbers."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+WITHOUT, WITH = "classical", "both"
+"""The comparison named before any run: the best arm with generated images against the best without.
+
+Every arm may choose what a smaller one may (no transforms, no generated images), so these two
+contain the choices of `real` and `generated`."""
+
+
+class Candidate(NamedTuple):
+    """One way to train the classifier.
+
+    Attributes:
+      ratio: part of each batch that is generated.
+      strength: of the classical policy; 0 leaves images as they are.
+    """
+
+    ratio: float
+    strength: float
+
+
+class Entry(NamedTuple):
+    """A candidate that validation chose for an arm, in one replicate.
+
+    Attributes:
+      index: of the candidate.
+      update: after which update its best classifiers were kept.
+      accuracy: on the validation part, mean over seeds.
+      loss: cross-entropy on the validation part, mean over seeds.
+    """
+
+    index: int
+    update: int
+    accuracy: float
+    loss: float
+
+
+def line_up(
+    ratios: Sequence[float], strengths: Sequence[float]
+) -> tuple[tuple[Candidate, ...], dict[str, tuple[int, ...]]]:
+    """List the candidates, and which of them each arm may choose from.
+
+    `both` chooses from every ratio with every strength. `classical` chooses from as many
+    candidates, all without generated images, by trying more strengths: the better of many tries is
+    better than the better of few, and an arm must not win by having more of them.
+
+    Args:
+      ratios: parts of a batch that may be generated, rising from 0.
+      strengths: strengths of the classical policy, rising from 0.
+
+    Returns:
+      The candidates, and for each arm the indices of its own.
+    """
+    crossed = [Candidate(ratio, strength) for ratio in ratios for strength in strengths]
+    without = [
+        Candidate(0.0, strength) for strength in _more(strengths, len(crossed))
+    ]
+    candidates = tuple(dict.fromkeys([*without, *crossed]))  # shared ones are trained once
+
+    def indices(wanted: Sequence[Candidate]) -> tuple[int, ...]:
+        return tuple(candidates.index(candidate) for candidate in wanted)
+
+    arms = {
+        "real": indices([Candidate(0.0, 0.0)]),
+        "classical": indices(without),
+        "generated": indices([c for c in crossed if c.strength == 0]),
+        "both": indices(crossed),
+    }
+    return candidates, arms
+
+
+def _more(strengths: Sequence[float], count: int) -> list[float]:
+    """Extend strengths to `count` of them: halve the mean step, then go on beyond the largest."""
+    step = strengths[-1] / (len(strengths) - 1) / 2
+    found = list(strengths)
+    k = 1
+    while len(found) < count:
+        strength = round(k * step, 6)
+        if strength not in found:
+            found.append(strength)
+        k += 1
+    return sorted(found)
+
+
+def choose(
+    indices: Sequence[int], accuracy: np.ndarray, loss: np.ndarray, update: np.ndarray
+) -> Entry:
+    """Choose an arm's candidate on validation: the most accurate; of equals, the lower loss.
+
+    Args:
+      indices: the arm's candidates.
+      accuracy: validation accuracy of every candidate at its best update.
+      loss: validation cross-entropy there.
+      update: that update.
+
+    Returns:
+      The arm's entry.
+    """
+    best = min(indices, key=lambda i: (-accuracy[i], loss[i], i))
+    return Entry(best, int(update[best]), float(accuracy[best]), float(loss[best]))

@@ -1,0 +1,46 @@
+"""What a training carries from step to step: one registered dataclass per kind of training."""
+
+from dataclasses import dataclass
+
+import jax
+import optax
+
+from ganjax.typing import Array, Params, Variables
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class GANState:
+    """Everything a GAN's next step depends on.
+
+    Attributes:
+      step: int32 scalar, steps taken.
+      generator: variables of the generator, batch statistics included.
+      discriminator: variables of the discriminator.
+      ema_params: moving average of the generator's parameters, used for sampling.
+      generator_optimizer: state of its optimizer.
+      discriminator_optimizer: state of its optimizer.
+    """
+
+    step: Array
+    generator: Variables
+    discriminator: Variables
+    ema_params: Params
+    generator_optimizer: optax.OptState
+    discriminator_optimizer: optax.OptState
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ClassifierState:
+    """Everything a classifier's next step depends on.
+
+    Attributes:
+      step: int32 scalar, steps taken.
+      variables: variables of the classifier.
+      optimizer: state of its optimizer.
+    """
+
+    step: Array
+    variables: Variables
+    optimizer: optax.OptState
