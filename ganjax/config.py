@@ -193,27 +193,6 @@ def study_preset(preset: Preset, source: str, **given: Any) -> StudyConfig:
     return StudyConfig(source=source, preset=preset, **values)
 
 
-_PRESETS: dict[Preset, dict[str, Any]] = {
-    "quick": {
-        "replicates": 3,
-        "gan": GANConfig(updates=1000),
-        "classifier": ClassifierConfig(updates=600, seeds=1),
-    },
-    "standard": {"replicates": 5, "gan": GANConfig(), "classifier": ClassifierConfig()},
-    "thorough": {
-        "replicates": 10,
-        "gan": GANConfig(updates=10_000),
-        "classifier": ClassifierConfig(
-            updates=3000,
-            evaluations=20,
-            seeds=3,
-            ratios=(0.0, 0.25, 0.5, 0.75),
-            strengths=(0.0, 0.25, 0.5, 1.0),
-        ),
-    },
-}
-
-
 def to_json(config: Any) -> dict[str, Any]:
     """Return a configuration as plain JSON values."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
@@ -272,3 +251,24 @@ def _positive(config: Any, *names: str) -> None:
     for name in names:
         if not getattr(config, name) > 0:
             raise UserError(f"{name} must be above 0, not {getattr(config, name)}")
+
+
+_PRESETS: dict[Preset, dict[str, Any]] = {
+    "quick": {
+        "replicates": 3,
+        "gan": GANConfig(updates=1000),
+        "classifier": ClassifierConfig(updates=600, seeds=1),
+    },
+    "standard": {"replicates": 5, "gan": GANConfig(), "classifier": ClassifierConfig()},
+    "thorough": {
+        "replicates": 10,
+        "gan": GANConfig(updates=10_000),
+        "classifier": ClassifierConfig(
+            updates=3000,
+            evaluations=20,
+            seeds=3,
+            ratios=(0.0, 0.25, 0.5, 0.75),
+            strengths=(0.0, 0.25, 0.5, 1.0),
+        ),
+    },
+}

@@ -1,7 +1,7 @@
 """The errors a person is meant to read: what was wrong, the value, what is allowed, what to type."""
 
 
-class UserError(ValueError):
+class UserError(Exception):
     """Something the user gave cannot be used; the message is one line and says what to do instead.
 
     The command line prints the message without a traceback and exits with code 2.

@@ -1,0 +1,138 @@
+"""Sets prepared by TensorFlow Datasets as array_record, read without TensorFlow."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganjax.data.atomic import write_arrays_atomically
+from ganjax.data.sources import Dataset, Source, Tell
+from ganjax.environment import cache_folder
+from ganjax.errors import UserError
+
+AT_A_TIME = 1000
+
+
+def read_prepared(name: str, data_dir: str | Path | None, tell: Tell) -> Source:
+    """Read a prepared set's `train` split, and its `test` split if it has one.
+
+    Decoded images are kept in the cache folder, keyed by the set's files.
+
+    Args:
+      name: of the set, as TFDS knows it.
+      data_dir: where prepared sets are.
+      tell: told how many images have been read.
+
+    Returns:
+      The images.
+
+    Raises:
+      UserError: it is not prepared there, not as array_record, or has no images and labels.
+    """
+    if data_dir is None:
+        raise UserError(
+            f"tfds:{name} needs --data-dir: the folder where TensorFlow Datasets prepared it "
+            "(by its default ~/tensorflow_datasets)"
+        )
+    builder = _builder(name, Path(data_dir).expanduser())
+    image_key, label_key = _keys(name, builder.info)
+    class_names = tuple(builder.info.features[label_key].names)
+    splits = builder.info.splits
+    if "train" not in splits:
+        raise UserError(f"tfds:{name} has no split 'train' but {', '.join(splits)}")
+    wanted = [split for split in ("train", "test") if split in splits]
+    total = sum(splits[split].num_examples for split in wanted)
+    found: dict[str, Dataset] = {}
+    for split in wanted:
+        before = sum(len(dataset) for dataset in found.values())
+        images, labels = _cached(
+            builder, split, image_key, label_key, lambda done, b=before: tell(b + done, total)
+        )
+        found[split] = Dataset(f"tfds:{name}", images, labels, class_names)
+    return Source(found["train"], found.get("test"))
+
+
+def _builder(name: str, data_dir: Path) -> Any:
+    import tensorflow_datasets as tfds
+
+    versions = sorted(
+        (folder for folder in (data_dir / name).glob("*") if (folder / "dataset_info.json").exists()),
+        key=lambda folder: [int(part) if part.isdigit() else -1 for part in folder.name.split(".")],
+    )
+    if not versions:
+        there = sorted(p.parent.parent.name for p in data_dir.glob("*/*/dataset_info.json"))
+        raise UserError(
+            f"tfds:{name} is not prepared in {data_dir} (there: {', '.join(there) or 'none'}); "
+            "pip install 'ganjax[tf]' and run: python -c \"import tensorflow_datasets as tfds; "
+            f"tfds.builder('{name}', data_dir='{data_dir}', file_format='array_record')"
+            '.download_and_prepare()"'
+        )
+    builder = tfds.builder_from_directory(versions[-1])
+    stored = builder.info.file_format
+    if stored is None or stored.value != "array_record":
+        raise UserError(
+            f"tfds:{name} in {data_dir} is stored as {getattr(stored, 'value', stored)}, which "
+            "only TensorFlow reads; prepare it again: pip install 'ganjax[tf]' and run: python -c "
+            f"\"import tensorflow_datasets as tfds; tfds.builder('{name}', data_dir="
+            "'NEW_FOLDER', file_format='array_record').download_and_prepare()\""
+        )
+    return builder
+
+
+def _keys(name: str, info: Any) -> tuple[str, str]:
+    """Find the names of the image and the label among a set's features."""
+    features = dict(info.features)
+    images = [key for key, value in features.items() if type(value).__name__ == "Image"]
+    labels = [key for key, value in features.items() if type(value).__name__ == "ClassLabel"]
+    if info.supervised_keys and len(info.supervised_keys) == 2:
+        image, label = info.supervised_keys
+        if image in images and label in labels:
+            return image, label
+    if len(images) == 1 and len(labels) == 1:
+        return images[0], labels[0]
+    raise UserError(
+        f"tfds:{name} has {len(images)} image and {len(labels)} label features "
+        f"({', '.join(features)}); one of each is needed"
+    )
+
+
+def _cached(builder: Any, split: str, image_key: str, label_key: str, tell: Any):
+    file = cache_folder() / "decoded" / f"{builder.info.name}-{split}-{_identity(builder)}.npz"
+    if file.exists():
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                images, labels = stored["images"], stored["labels"]
+            tell(len(labels))
+            return images, labels
+        except (OSError, ValueError, KeyError, EOFError):
+            pass  # a broken cache file is read anew and replaced
+    images, labels = _read(builder, split, image_key, label_key, tell)
+    write_arrays_atomically(file, images=images, labels=labels)
+    return images, labels
+
+
+def _identity(builder: Any) -> str:
+    """Return what changes whenever the prepared files do."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(builder.data_dir).iterdir()):
+        status = file.stat()
+        digest.update(f"{file.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _read(builder: Any, split: str, image_key: str, label_key: str, tell: Any):
+    source = builder.as_data_source(split=split)
+    images, labels = [], []
+    for start in range(0, len(source), AT_A_TIME):
+        for record in source.__getitems__(range(start, min(start + AT_A_TIME, len(source)))):
+            image = record[image_key]
+            if images and image.shape != images[0].shape:
+                raise UserError(
+                    f"tfds:{builder.info.name} mixes image shapes {images[0].shape} and "
+                    f"{image.shape}; images of one size and channel count are needed"
+                )
+            images.append(image)
+            labels.append(int(record[label_key]))
+        tell(len(images))
+    return np.stack(images), np.array(labels, np.int32)

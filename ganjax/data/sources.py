@@ -1,0 +1,109 @@
+"""Where labelled images come from: `digits`, `tfds:NAME`, `folder:PATH`, all as one `Dataset`."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ganjax.errors import UserError
+
+Tell = Callable[[int, int], None]
+"""Called with how many images have been read, and of how many."""
+
+GRAMMAR = "digits, tfds:NAME or folder:PATH"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images in memory.
+
+    Attributes:
+      name: the source they came from.
+      images: uint8 `[n, height, width, channels]`, 1 or 3 channels.
+      labels: int32 `[n]`, indices into `class_names`.
+      class_names: what the labels mean.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counts(self) -> np.ndarray:
+        """Count the images of each class: int `[classes]`."""
+        return np.bincount(self.labels, minlength=len(self.class_names))
+
+    def take(self, indices: np.ndarray) -> "Dataset":
+        """Return the images at some indices, in that order."""
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
+
+
+class Source(NamedTuple):
+    """A source's images: to train on, and the test split that it brings, if it brings one."""
+
+    train: Dataset
+    test: Dataset | None
+
+
+def load(source: str, *, data_dir: str | Path | None = None, tell: Tell | None = None) -> Source:
+    """Read a source.
+
+    Args:
+      source: `digits` (scikit-learn's 1,797 scans of 8x8), `tfds:NAME` (prepared in `data_dir`) or
+        `folder:PATH` (one folder per class, or train/ and test/ of such folders).
+      data_dir: where TFDS keeps its prepared sets; only for `tfds:`.
+      tell: told how many images have been read.
+
+    Returns:
+      The source's images.
+
+    Raises:
+      UserError: it is unknown, missing, empty or mixed in sizes; the message says what to do.
+    """
+    tell = tell or (lambda done, total: None)
+    kind, _, rest = source.partition(":")
+    if source == "digits":
+        return _digits()
+    if kind == "folder" and rest:
+        from ganjax.data.folders import read_folder
+
+        return checked(read_folder(Path(rest).expanduser(), tell))
+    if kind == "tfds" and rest:
+        from ganjax.data.prepared import read_prepared
+
+        return checked(read_prepared(rest, data_dir, tell))
+    raise UserError(f"unknown source {source!r}{_nearest(source)}: give {GRAMMAR}")
+
+
+def checked(source: Source) -> Source:
+    """Return a source as it is, or raise `UserError` where no classifier could be trained on it."""
+    classes = int((source.train.counts() > 0).sum())
+    if classes < 2:
+        raise UserError(
+            f"{source.train.name} has {classes} class with images; a classifier needs at least 2: "
+            "give a set with one folder (or label) per class"
+        )
+    return source
+
+
+def _digits() -> Source:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]  # grey levels 0..16
+    names = tuple(str(name) for name in digits.target_names)
+    return Source(Dataset("digits", images, digits.target.astype(np.int32), names), None)
+
+
+def _nearest(source: str) -> str:
+    if Path(source).expanduser().is_dir():
+        return f" (did you mean folder:{source}?)"
+    kind = source.partition(":")[0]
+    near = difflib.get_close_matches(kind, ["digits", "tfds", "folder"], n=1)
+    return f" (did you mean {near[0]}?)" if near and near[0] != kind else ""

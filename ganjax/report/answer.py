@@ -1,0 +1,179 @@
+"""The answer of a study: the verdict in words, what to do next, and the arms that it rests on."""
+
+import re
+import shlex
+from collections import Counter
+from typing import Any
+
+from ganjax.report import plots
+from ganjax.report.plots import Mark, Row
+from ganjax.report.words import METRICS, colour, note, percent, points, short, title
+
+ANSWERS = {
+    True: ("yes", "Yes, they help"),
+    False: ("no", "No, they do not help"),
+    None: ("unclear", "Cannot tell"),
+}
+
+
+def decisive(r: dict[str, Any]) -> dict[str, Any]:
+    """Return the comparison that the verdict rests on; empty if there is none."""
+    return next((row for row in r.get("comparisons") or [] if row.get("decisive")), {})
+
+
+def answer(r: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """Put the verdict together: the word, the difference with its interval, what to do next."""
+    verdict = r.get("verdict") or {}
+    helps = verdict.get("helps")
+    kind, word = ANSWERS[helps]
+    gain = verdict.get("smallest_gain") or 0.01
+    found: dict[str, Any] = {
+        "kind": kind,
+        "word": word,
+        "text": verdict.get("text") or word,
+        "gain": gain,
+        "details": [_minus(text) for text in verdict.get("details") or []],
+        "next": _advice(r, helps, row, verdict.get("replicates_to_tell")),
+        "command": "",
+        "row": row,
+    }
+    if helps is None and verdict.get("replicates_to_tell"):
+        found["command"] = _repeat(r.get("command") or "", verdict["replicates_to_tell"])
+    if row:
+        low, high = min(row["low"], 0), max(row["high"], gain)
+        span = high - low  # room for the words beside the two lines, on a narrow screen too
+        low, high = min(low, -0.35 * span), max(high, gain + 0.75 * span)
+        axis = plots.scale(low, high, points, count=6, pad=0.02)
+        found |= {
+            "axis": axis, "thousand": _of_a_thousand(row), "zero": axis.at(0),
+            "worth": axis.at(gain),
+            "mark": Mark(axis.at(row["difference"]), axis.at(row["low"]), axis.at(row["high"])),
+        }  # fmt: skip
+    return found
+
+
+def _minus(text: str) -> str:
+    """Write the minus signs of numbers as such; an option such as --replicates keeps its dashes."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", text)
+
+
+def _of_a_thousand(row: dict[str, Any]) -> str:
+    """Say a difference of accuracies as a number of images."""
+
+    def count(value: float) -> str:
+        images = round(1000 * value)
+        return f"{abs(images)} {'more' if images > 0 else 'fewer'}" if images else "just as many"
+
+    return (
+        f"Of 1,000 new images, {count(row['difference'])} would be recognised; anything from "
+        f"{count(row['low'])} to {count(row['high'])} fits what was measured."
+    )
+
+
+def _advice(
+    r: dict[str, Any], helps: bool | None, row: dict[str, Any], needed: int | None
+) -> list[str]:
+    chosen = ((r.get("arms") or {}).get(row.get("arm", "both")) or {}).get("chosen") or []
+    mixes = Counter((c["ratio"], c["strength"]) for c in chosen if c.get("ratio"))
+    if helps:
+        advice = ["Use them, made and mixed as here."]
+        if mixes:
+            (ratio, strength), times = mixes.most_common(1)[0]
+            advice.append(
+                f"Validation chose this mix most often ({times} of {len(chosen)} replicates): "
+                f"{percent(ratio, 0)} of each batch generated, classical transforms at strength "
+                f"{short(strength)}."
+            )
+        return [
+            *advice,
+            "Before much depends on it, confirm it on images that no one has used yet.",
+        ]
+    if helps is False:
+        return [
+            "Leave these generated images out; train on the real ones, with classical transforms.",
+            "More labelled images are the surest way to a better classifier. If the generated "
+            "images below look poor, a GAN trained longer or on more images is a new question, "
+            "and worth a new study.",
+        ]
+    if needed:
+        return [
+            f"Run the study again with {needed} replicates, and take that answer whatever it is: "
+            "repeating until one says yes is how false findings are made.",
+            "Until then, the simpler way is to leave the generated images out.",
+        ]
+    return [
+        "Collect more test images: with these, no number of replicates would settle it.",
+        "Until then, the simpler way is to leave the generated images out.",
+    ]
+
+
+def _repeat(command: str, replicates: int) -> str:
+    """Return a command with another number of replicates and another folder."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    kept, out = [], "runs/study"
+    words = [part for word in words for part in _option(word)]
+    while words:
+        word = words.pop(0)
+        if word in ("--replicates", "--out") and words:
+            value = words.pop(0)
+            out = value if word == "--out" else out
+        else:
+            kept.append(word)
+    if not kept:
+        return ""
+    out = f"{out.rstrip('/')}-{replicates}"
+    return shlex.join([*kept, "--replicates", str(replicates), "--out", out])
+
+
+def _option(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith(("--out=", "--replicates=")) else [word]
+
+
+def arms(r: dict[str, Any]) -> dict[str, Any] | None:
+    """Lay out the accuracy of each arm with its interval and its replicates."""
+    arms = r.get("arms") or {}
+    values = [x for arm in arms.values() for x in arm.get("test_accuracy") or []]
+    for arm in arms.values():
+        values += [arm["accuracy"][end] for end in ("low", "high")] if arm.get("accuracy") else []
+    if not values:
+        return None
+    axis = plots.scale(min(values), max(values), lambda x: f"{100 * x:.4g}%", count=5, pad=0.05)
+    rows = []
+    for name, arm in arms.items():
+        a = arm.get("accuracy") or {}
+        marks: tuple[Mark, ...] = ()
+        text = "no interval"
+        if a:
+            marks = (Mark(axis.at(a["mean"]), axis.at(a["low"]), axis.at(a["high"]), colour(name)),)
+            text = f"{percent(a['mean'])} ({100 * a['low']:.1f} to {100 * a['high']:.1f})"
+        dots = tuple(axis.at(x) for x in arm.get("test_accuracy") or [])
+        rows.append(Row(title(name), (text,), marks, dots, note=note(name)))
+    level = next((a["accuracy"]["level"] for a in arms.values() if a.get("accuracy")), 0.95)
+    return {"axis": axis, "rows": rows, "level": level}
+
+
+def comparisons(r: dict[str, Any], metric: str) -> dict[str, Any] | None:
+    """Lay out the differences between arms by one metric, the decisive one apart."""
+    found = [row for row in r.get("comparisons") or [] if row["metric"] == metric]
+    if not found:
+        return None
+    low, high = min(row["low"] for row in found), max(row["high"] for row in found)
+    axis = plots.scale(min(low, 0), max(high, 0), points, count=6, pad=0.05)
+    rows = [
+        Row(
+            f"{title(row['arm'])} − {title(row['baseline'])}",
+            (f"{points(row['difference'])} ({points(row['low'])} to {points(row['high'])})",),
+            (Mark(axis.at(row["difference"]), axis.at(row["low"]), axis.at(row["high"]),
+                  colour(row["arm"])),),
+            strong=bool(row.get("decisive")),
+        )
+        for row in found
+    ]  # fmt: skip
+    return {
+        "metric": METRICS[metric], "axis": axis, "zero": axis.at(0), "level": found[0]["level"],
+        "decisive": [row for row in rows if row.strong],
+        "others": [row for row in rows if not row.strong],
+    }  # fmt: skip

@@ -1,0 +1,84 @@
+"""One page that answers the question: what `results.json` says, in words, charts and pictures."""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from ganjax.report import answer, evidence, words
+
+
+def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None = None) -> str:
+    """Return the report as one self-contained HTML page: no scripts, nothing to be fetched.
+
+    Args:
+      results: what `results.json` holds, schema 1; a part that is missing is left out of the page.
+      pictures: `real` and `generated`, uint8 `[classes, n, height, width, channels]`.
+
+    Returns:
+      The page.
+    """
+    r = {"classes": [], "arms": {}, "classifier": {}, "counts": {}, **results}
+    decisive = answer.decisive(r)
+    page = {
+        "r": r,
+        "answer": answer.answer(r, decisive),
+        "without": decisive.get("baseline", "classical"),
+        "with": decisive.get("arm", "both"),
+        "arms": answer.arms(r),
+        "comparisons": [
+            found for metric in words.METRICS if (found := answer.comparisons(r, metric))
+        ],
+        "pictures": evidence.pictures(r, pictures or {}),
+        "gan": evidence.gan(r),
+        "curves": evidence.classifier_curves(r),
+        "confusions": evidence.confusions(r, decisive),
+        "by_class": evidence.by_class(r, decisive),
+        "chosen": evidence.chosen(r),
+        "validation": evidence.validation(r),
+        "cost": evidence.cost(r),
+        "environment": evidence.flat(r.get("environment") or {}),
+        "config": json.dumps(r["config"], indent=2) if r.get("config") else "",
+    }
+    return _templates().get_template("template.html").render(page)
+
+
+def write(
+    path: str | os.PathLike,
+    results: Mapping[str, Any],
+    pictures: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write the report to a file, all of it or nothing.
+
+    Args:
+      path: the file; one that is there is replaced.
+      results: as in `build`.
+      pictures: as in `build`.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(build(results, pictures), encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("ganjax.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    for write_as in (words.percent, words.points, words.duration, words.short, words.title):
+        templates.filters["arm" if write_as is words.title else write_as.__name__] = write_as
+    templates.filters["colour"] = words.colour
+    return templates

@@ -1,0 +1,186 @@
+"""A generator in a folder: trained there, found there again, sampled without its training set.
+
+    FOLDER/generator.json   the networks, the classes, the size: what is needed to sample
+    FOLDER/checkpoints/     the whole training state and its history
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from ganjax import recipe
+from ganjax.config import GANConfig
+from ganjax.data.atomic import write_json_atomically
+from ganjax.data.loader import sample_batch, to_device
+from ganjax.data.sources import Dataset
+from ganjax.errors import UserError
+from ganjax.models import parameter_count
+from ganjax.progress import Progress, Silent
+from ganjax.synthesis.sample import balanced_labels, sample_images
+from ganjax.training import GAN, GANState
+from ganjax.training.checkpoint import Checkpoints
+from ganjax.training.loop import repeat, train
+from ganjax.typing import Key
+
+CALLS = 40
+"""Compiled calls that a training is cut into: as often it tells how far it is."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a generator makes, and how it is built.
+
+    Attributes:
+      config: the GAN's configuration.
+      size: side of its images in pixels.
+      channels: 1 or 3.
+      class_names: what the labels mean; empty for a generator without labels.
+      source: where its training images came from.
+    """
+
+    config: GANConfig
+    size: int
+    channels: int
+    class_names: tuple[str, ...]
+    source: str
+
+    @property
+    def classes(self) -> int | None:
+        """The number of classes, or None without labels."""
+        return len(self.class_names) or None
+
+    def build(self) -> GAN:
+        """Return the GAN's functions."""
+        return recipe.gan(
+            self.config, size=self.size, channels=self.channels, classes=self.classes
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A GAN's functions with the state that training left.
+
+    Attributes:
+      description: what it makes.
+      gan: its functions.
+      state: its state.
+      history: the step `update` and the mean of each metric since the one before.
+    """
+
+    description: Description
+    gan: GAN
+    state: GANState
+    history: dict[str, list[float]]
+
+    def sample(self, key: Key, count: int, progress: Progress | None = None):
+        """Draw images of all classes in turn: uint8 `[count, ...]` and int32 labels `[count]`."""
+        labels = balanced_labels(count, self.description.classes or 1)
+        with (progress or Silent()).stage("generate", count, "images") as tick:
+            return sample_images(self.gan, self.state, key, labels, tick=tick), labels
+
+    def parameters(self) -> dict[str, int]:
+        """Count the parameters of both networks."""
+        return {
+            "generator": parameter_count(self.state.generator),
+            "discriminator": parameter_count(self.state.discriminator),
+        }
+
+
+def describe(config: GANConfig, dataset: Dataset, *, conditional: bool = True) -> Description:
+    """Describe the generator that a configuration would train on a data set."""
+    _, height, width, channels = dataset.images.shape
+    if height != width:
+        raise UserError(f"a GAN makes square images, not {height}x{width}")
+    names = dataset.class_names if conditional else ()
+    return Description(config, height, channels, tuple(names), dataset.name)
+
+
+def train_in(
+    folder: Path,
+    description: Description,
+    dataset: Dataset,
+    key: Key,
+    *,
+    call: Any = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a GAN on a data set, or go on from the newest checkpoint in the folder.
+
+    Args:
+      folder: where the description and the checkpoints are kept.
+      description: what `describe` returned.
+      dataset: the training images.
+      key: of the initial weights and of every step.
+      call: a compiled `compile_call(description)` to share between trainings.
+      progress: where to tell how far it is.
+
+    Returns:
+      The trained GAN.
+    """
+    config = description.config
+    gan = description.build()
+    write_json_atomically(folder / "generator.json", {"schema": 1, **asdict(description)})
+    init_key, train_key = jax.random.split(key)
+    state = jax.jit(gan.init)(init_key)
+    with (progress or Silent()).stage("train the GAN", config.updates, "updates") as tick:
+        state, history = train(
+            call or compile_call(description),
+            state,
+            to_device(dataset),
+            train_key,
+            updates=config.updates,
+            steps_per_call=max(1, config.updates // CALLS),
+            tick=tick,
+            folder=folder / "checkpoints",
+        )
+    return Trained(description, gan, state, history)
+
+
+def compile_call(description: Description):
+    """Return the compiled many-step call of a GAN, to be shared by trainings of one description."""
+    batch_size = description.config.batch_size
+
+    def draw(key, data):
+        return sample_batch(key, data, batch_size)
+
+    return repeat(description.build().step, draw)
+
+
+def load(folder: Path) -> Trained:
+    """Load a trained GAN from the folder it was trained in; its training images are not needed.
+
+    Raises:
+      UserError: the folder holds no trained generator.
+    """
+    folder = Path(folder)
+    file = folder / "generator.json"
+    if not file.exists():
+        raise UserError(
+            f"{folder} holds no trained generator: give the --out of a 'ganjax train', or "
+            "RUN/replicates/0 of a 'ganjax study'"
+        )
+    found = json.loads(file.read_text())
+    description = Description(
+        config=GANConfig(**found["config"]),
+        size=found["size"],
+        channels=found["channels"],
+        class_names=tuple(found["class_names"]),
+        source=found["source"],
+    )
+    gan = description.build()
+    abstract = jax.eval_shape(gan.init, jax.random.key(0))
+    store = Checkpoints(folder / "checkpoints")
+    if store.latest() is None:
+        raise UserError(f"{folder} has no checkpoint yet: run its 'ganjax train' again")
+    _, state, history = store.restore(like=abstract)
+    store.close()
+    return Trained(description, gan, state, history)
+
+
+def labelled_by_class(images: np.ndarray, labels: np.ndarray, classes: int, each: int):
+    """Arrange the first `each` images of each class as uint8 `[classes, each, h, w, c]`."""
+    return np.stack([images[labels == label][:each] for label in range(classes)])

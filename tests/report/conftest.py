@@ -1,0 +1,186 @@
+"""Made-up results of studies, shaped like the real ones, and real digits as pictures."""
+
+import numpy as np
+import pytest
+
+ARMS = ("real", "classical", "generated", "both")
+VERDICTS = {
+    True: (0.021, 0.006, 0.036, None, ["The whole interval lies above zero."]),
+    False: (
+        -0.006, -0.019, 0.007, None,
+        ["The whole interval lies below 1 point, the smallest gain counted as worth having.",
+         "In 2 of 5 replicates validation itself preferred to leave the generated images out."],
+    ),
+    None: (
+        0.012, -0.003, 0.027, 12,
+        ["The interval leaves room both for no gain and for one of 1 point or more.",
+         "If the difference stays what it is, about 12 replicates would tell: "
+         "--replicates 12 with a new --out."],
+    ),
+}  # fmt: skip
+TEXTS = {
+    True: "Generated images help",
+    False: "Generated images do not help",
+    None: "This study cannot tell whether generated images help",
+}
+
+
+def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None, seed=0):
+    """Return results as `results.json` holds them, with numbers of the right order."""
+    rng = np.random.default_rng(seed)
+    names = names or [str(i) for i in range(classes)]
+    gain, low, high, needed, details = VERDICTS[helps]
+    centres = {"real": 0.884, "classical": 0.917, "generated": 0.902, "both": 0.917 + gain}
+    return {
+        "schema": 1, "source": "digits", "per_class": 20, "seed": 0, "replicates": replicates,
+        "classes": list(names),
+        "counts": {"pool": 1078, "test": 719, "fit_per_class": 15, "validation_per_class": 5},
+        "image": {"height": 8, "width": 8, "channels": channels},
+        "arms": {
+            arm: _arm(rng, arm, centres[arm], classes, replicates) for arm in ARMS
+        },
+        "comparisons": _comparisons(rng, centres, (gain, low, high)),
+        "verdict": {
+            "helps": helps,
+            "text": f"{TEXTS[helps]}: the best arm with them scored {100 * gain:+.1f} points of "
+            f"accuracy against the best arm without (95% interval {100 * low:+.1f} to "
+            f"{100 * high:+.1f}).",
+            "details": details, "smallest_gain": 0.01, "replicates_to_tell": needed,
+        },
+        "validation": _validation(rng, replicates),
+        "gan": {
+            "history": [_gan_history(rng) for _ in range(replicates)], "updates": 3000,
+            "parameters": {"generator": 131_329, "discriminator": 98_113},
+        },
+        "classifier": {
+            "history": {
+                "update": list(range(150, 1501, 150)),
+                "arms": {arm: _curve(rng, centres[arm]) for arm in ARMS},
+            },
+            "parameters": 24_874, "seeds": 2,
+        },
+        "policy": {
+            "discriminator": "brightness up to +-0.5, contrast up to +-50%, translate up to 0.125 "
+            "of the size, cut out a square of 0.5 of the size, no mirroring",
+            "classical": "rotate up to 15 degrees, scale up to 1.15-fold, translate up to 0.125 of "
+            "the size, contrast up to +-20%, brightness up to +-0.2, no mirroring",
+        },
+        "seconds": {"total": 118.4, "data": 0.6, "gan": 61.2, "classifiers": 55.1, "test": 1.3},
+        "environment": {
+            "ganjax": "0.1.0", "python": "3.11.9", "platform": "Linux-6.1-x86_64", "cores": 2,
+            "device": "cpu", "packages": {"jax": "0.10.1", "tensorflow-datasets": None},
+        },
+        "config": {"source": "digits", "per_class": 20, "gan": {"network": "dcgan", "width": 32}},
+        "command": "ganjax study digits --out runs/digits",
+    }  # fmt: skip
+
+
+def make_pictures(*, classes=10, count=8, size=8, channels=1):
+    """Return real digits, and the same blurred and disturbed in place of generated ones."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    rng = np.random.default_rng(0)
+    rows = []
+    for label in range(classes):
+        own = digits.images[digits.target == label % 10]
+        rows.append(own[rng.choice(len(own), count)] * (255 / 16))
+    real = np.stack(rows)
+    blurred = (real + np.roll(real, 1, -1) * 0.6 + np.roll(real, 1, -2) * 0.3) / 1.5
+    fake = np.clip(blurred + rng.normal(0, 14, real.shape), 0, 255)
+    grow = size // 8
+    return {
+        kind: np.repeat(
+            images.repeat(grow, -1).repeat(grow, -2)[..., None], channels, -1
+        ).astype(np.uint8)
+        for kind, images in (("real", real), ("generated", fake))
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def digits_pictures():
+    return make_pictures()
+
+
+def _arm(rng, arm, centre, classes, replicates):
+    by_class = np.clip(
+        rng.normal(centre, 0.05, classes) + rng.normal(0, 0.02, (replicates, classes)), 0, 1
+    )
+    counts = np.zeros((classes, classes))
+    for label, right in enumerate(by_class.mean(0)):
+        if classes > 1:
+            others = np.delete(np.arange(classes), label)
+            taken = rng.choice(
+                others, round((1 - right) * 72 * replicates), p=_peaked(rng, classes - 1)
+            )
+            np.add.at(counts[label], taken, 1)
+        counts[label, label] = round(right * 72 * replicates)
+    mixes = {"real": [(0, 0)], "classical": [(0, 0.5), (0, 1.0)], "generated": [(0.25, 0), (0, 0)],
+             "both": [(0.25, 0.5), (0.25, 0.5), (0.5, 1.0)]}[arm]  # fmt: skip
+    accuracy = by_class.mean(1)
+    mean = float(accuracy.mean())
+    return {
+        "test_accuracy": accuracy.tolist(), "balanced_accuracy": (accuracy - 0.002).tolist(),
+        "class_accuracy": by_class.tolist(), "confusion": counts.tolist(),
+        "accuracy": {"mean": mean, "low": mean - 0.021, "high": mean + 0.021, "level": 0.95},
+        "updates": 1500, "examples": 96_000,
+        "chosen": [
+            {"ratio": ratio, "strength": strength, "update": int(150 * rng.integers(4, 11)),
+             "validation_accuracy": centre + 0.02 * rng.random()}
+            for ratio, strength in (mixes[i % len(mixes)] for i in range(replicates))
+        ],
+    }  # fmt: skip
+
+
+def _peaked(rng, count):
+    weights = rng.random(count) ** 6 + 1e-6
+    return weights / weights.sum()
+
+
+def _comparisons(rng, centres, decisive):
+    pairs = [("both", "classical"), ("classical", "real"), ("generated", "real"), ("both", "real"),
+             ("generated", "classical"), ("both", "generated")]  # fmt: skip
+    rows = []
+    for metric in ("test_accuracy", "balanced_accuracy"):
+        for arm, baseline in pairs:
+            counts = (arm, baseline, metric) == ("both", "classical", "test_accuracy")
+            middle = centres[arm] - centres[baseline] + rng.normal(0, 0.001)
+            width = 0.012 + 0.008 * rng.random()
+            difference, low, high = decisive if counts else (middle, middle - width, middle + width)
+            rows.append({
+                "arm": arm, "baseline": baseline, "metric": metric, "difference": difference,
+                "low": low, "high": high, "level": 0.95, "decisive": counts,
+            })  # fmt: skip
+    return rows
+
+
+def _validation(rng, replicates):
+    ratios, strengths = [0.0, 0.25, 0.5], [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
+    accuracy = 0.9 + 0.03 * rng.random((replicates, 3, 6))
+    table = [
+        [
+            [float(x) if i == 0 or j in (0, 2, 4) else None for j, x in enumerate(row)]
+            for i, row in enumerate(replicate)
+        ]
+        for replicate in accuracy
+    ]
+    return {"ratios": ratios, "strengths": strengths, "accuracy": table}
+
+
+def _gan_history(rng):
+    update = np.arange(50, 3001, 50)
+    drift = np.cumsum(rng.normal(0, 0.015, update.size))
+    ease = np.exp(-update / 400)
+    return {
+        "update": update.tolist(),
+        "discriminator_loss": (1.22 + 0.3 * ease - 0.3 * drift + rng.normal(0, 0.02, 60)).tolist(),
+        "generator_loss": (0.95 - 0.3 * ease + drift + rng.normal(0, 0.02, 60)).tolist(),
+        "real_logits": (0.45 * (1 - ease) + drift + rng.normal(0, 0.03, 60)).tolist(),
+        "fake_logits": (-0.4 * (1 - ease) - drift + rng.normal(0, 0.03, 60)).tolist(),
+    }
+
+
+def _curve(rng, centre):
+    steps = np.arange(1, 11)
+    values = centre - 0.25 * np.exp(-steps / 1.5) + rng.normal(0, 0.008, 10)
+    return (np.round(values * 50) / 50).tolist()
