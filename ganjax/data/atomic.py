@@ -45,7 +45,7 @@ def write_json_atomically(path: Path, content: Any) -> None:
 def write_arrays_atomically(path: Path, **arrays: np.ndarray) -> None:
     """Write a compressed .npz file, whole or not at all."""
     with open_atomically(path) as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _umask() -> int:

@@ -8,7 +8,7 @@ from ganjax.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
-GREY_MODES = ("1", "L", "I", "I;16", "F")
+GREY_MODES = ("1", "L")
 MOST_PIXELS = 64_000_000
 
 
@@ -25,7 +25,7 @@ def decode(path: Path) -> np.ndarray:
     Raises:
       UserError: the file is broken, no image, or enormous.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
@@ -34,13 +34,18 @@ def decode(path: Path) -> np.ndarray:
                     f"{path} is {image.width}x{image.height} pixels, more than {MOST_PIXELS:,}: "
                     "shrink or remove it"
                 )
-            if image.mode in ("I", "I;16", "F"):
+            if image.mode.startswith(("I", "F")):  # I;16B and the like too
                 raise UserError(
                     f"{path} has {image.mode} pixels of more than 8 bits: convert it to 8 bits"
                 )
             grey = image.mode in GREY_MODES
             image.load()
             pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as an image ({error}): repair or remove it") from None
+    except UserError:
+        raise
+    # a broken header can surface as a ValueError: Pillow parses the numbers of a .ppm by int()
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{path} cannot be read as an image ({error}): repair or remove it"
+        ) from None
     return pixels[..., None] if grey else pixels

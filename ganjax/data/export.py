@@ -51,7 +51,7 @@ def write_labelled_images(
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     temporary.chmod(0o755)
     try:
-        folders = [folder_name(name, label) for label, name in enumerate(class_names)]
+        folders = folder_names(class_names)
         files = []
         for folder in folders:
             (temporary / folder).mkdir()
@@ -87,7 +87,24 @@ def png(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def folder_name(class_name: str, label: int) -> str:
-    """Return a class name as a folder's name on any file system, the label before it if changed."""
-    safe = "".join(c if c.isalnum() or c in "-_ ." else "_" for c in class_name).strip(" .")
-    return safe if safe == class_name and safe else f"{label:03d}_{safe}"[:100]
+def folder_names(class_names: tuple[str, ...]) -> list[str]:
+    """Name each class's folder so that any file system takes it and `folder:` reads it back.
+
+    Folders are read in the order of their names, so the labels survive only where that is the order
+    of the classes: otherwise, or where a name had to change, all get their label in front.
+    """
+    safe = [_safe(name) for name in class_names]
+    width = len(str(len(safe) - 1))
+    kept = (
+        safe == list(class_names)
+        and safe == sorted(safe)
+        and len({name.casefold() for name in safe}) == len(safe)
+        and set(safe) != {"train", "test"}  # which would be read as two splits
+        and all(safe)
+    )
+    return safe if kept else [f"{label:0{width}d}_{name}" for label, name in enumerate(safe)]
+
+
+def _safe(class_name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_ ." else "_" for c in class_name).strip(" .")
+    return kept.encode()[:200].decode(errors="ignore")

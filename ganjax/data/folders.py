@@ -22,6 +22,8 @@ def read_folder(path: Path, tell: Tell) -> Source:
     Raises:
       UserError: it is missing, empty, flat, or mixes sizes or numbers of channels.
     """
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file: give a folder with one folder per class")
     if not path.is_dir():
         raise UserError(f"folder:{path} does not exist: give a folder with one folder per class")
     names = {entry.name for entry in _folders(path)}
@@ -73,9 +75,7 @@ def _no_other_classes(path: Path, train_names: tuple[str, ...]) -> None:
         )
 
 
-def _read(
-    path: Path, files: list[tuple[Path, int]], tell: Tell
-) -> tuple[np.ndarray, np.ndarray]:
+def _read(path: Path, files: list[tuple[Path, int]], tell: Tell) -> tuple[np.ndarray, np.ndarray]:
     images: list[np.ndarray] = []
     first = files[0][0]
     for done, (file, _) in enumerate(files, start=1):

@@ -47,9 +47,7 @@ def pad_to_power_of_two(images: np.ndarray) -> np.ndarray:
     if (height, width) == (size, size):
         return images
     top, left = (size - height) // 2, (size - width) // 2
-    return np.pad(
-        images, ((0, 0), (top, size - height - top), (left, size - width - left), (0, 0))
-    )
+    return np.pad(images, ((0, 0), (top, size - height - top), (left, size - width - left), (0, 0)))
 
 
 def at_network_size(source: Source) -> Source:

@@ -1,6 +1,9 @@
 """Sets prepared by TensorFlow Datasets as array_record, read without TensorFlow."""
 
 import hashlib
+import zipfile
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +60,7 @@ def _builder(name: str, data_dir: Path) -> Any:
     import tensorflow_datasets as tfds
 
     versions = sorted(
-        (folder for folder in (data_dir / name).glob("*") if (folder / "dataset_info.json").exists()),
+        (file.parent for file in (data_dir / name).glob("*/dataset_info.json")),
         key=lambda folder: [int(part) if part.isdigit() else -1 for part in folder.name.split(".")],
     )
     if not versions:
@@ -101,14 +104,17 @@ def _cached(builder: Any, split: str, image_key: str, label_key: str, tell: Any)
     file = cache_folder() / "decoded" / f"{builder.info.name}-{split}-{_identity(builder)}.npz"
     if file.exists():
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
                 images, labels = stored["images"], stored["labels"]
-            tell(len(labels))
-            return images, labels
-        except (OSError, ValueError, KeyError, EOFError):
+            if len(images) == len(labels) == builder.info.splits[split].num_examples:
+                tell(len(labels))
+                return images, labels
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             pass  # a broken cache file is read anew and replaced
     images, labels = _read(builder, split, image_key, label_key, tell)
-    write_arrays_atomically(file, images=images, labels=labels)
+    # without room or permission for the cache, the next run is slower; this one need not fail
+    with suppress(OSError):
+        write_arrays_atomically(file, images=images, labels=labels)
     return images, labels
 
 
@@ -123,7 +129,8 @@ def _identity(builder: Any) -> str:
 
 def _read(builder: Any, split: str, image_key: str, label_key: str, tell: Any):
     source = builder.as_data_source(split=split)
-    images, labels = [], []
+    images: list[np.ndarray] = []
+    labels: list[int] = []
     for start in range(0, len(source), AT_A_TIME):
         for record in source.__getitems__(range(start, min(start + AT_A_TIME, len(source)))):
             image = record[image_key]

@@ -77,11 +77,13 @@ def _sealed(dataset: Dataset, ledger: Path | None, fingerprint: str):
     """Return `judge` over a private copy of the images."""
     images, labels = dataset.images.copy(), dataset.labels.copy()
     judged: set[int] = set()
-    looks = _read(ledger, fingerprint)
+    remembered = _read(ledger, fingerprint)
 
     def judge(replicate: int, choice: Mapping[str, Any], predict: Predict) -> Judgement:
         if replicate in judged:
             raise SealedTestError(f"the test set was already opened for replicate {replicate}")
+        # another object may have judged since: what the file says counts, not what it said once
+        looks = remembered if ledger is None else _read(ledger, fingerprint)
         wanted = json.loads(json.dumps(choice))
         known = looks.get(str(replicate))
         if known is not None and known != wanted:
@@ -93,7 +95,9 @@ def _sealed(dataset: Dataset, ledger: Path | None, fingerprint: str):
         looks[str(replicate)] = wanted
         if ledger is not None:
             write_json_atomically(ledger, {"fingerprint": fingerprint, "looks": looks})
-        predictions = np.array(predict(images.copy()))
+        shown = images.copy()
+        shown.setflags(write=False)
+        predictions = np.array(predict(shown))
         if predictions.shape[-1:] != labels.shape:
             raise SealedTestError(
                 f"predict returned shape {predictions.shape}; its last axis must be {len(labels)}"
@@ -106,13 +110,19 @@ def _sealed(dataset: Dataset, ledger: Path | None, fingerprint: str):
 def _read(ledger: Path | None, fingerprint: str) -> dict[str, Any]:
     if ledger is None or not Path(ledger).exists():
         return {}
-    stored = json.loads(Path(ledger).read_text())
-    if stored["fingerprint"] != fingerprint:
+    try:
+        stored = json.loads(Path(ledger).read_text())
+        written, looks = stored["fingerprint"], dict(stored["looks"])
+    except (ValueError, KeyError, TypeError):
+        raise SealedTestError(
+            f"{ledger} cannot be read, so nobody knows what was judged: give a new --out"
+        ) from None
+    if written != fingerprint:
         raise SealedTestError(
             f"{ledger} belongs to another test set: the source has changed since the study began; "
             "give a new --out"
         )
-    return dict(stored["looks"])
+    return looks
 
 
 def _fingerprint(dataset: Dataset) -> str:

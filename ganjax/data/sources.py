@@ -89,6 +89,14 @@ def checked(source: Source) -> Source:
             f"{source.train.name} has {classes} class with images; a classifier needs at least 2: "
             "give a set with one folder (or label) per class"
         )
+    for own in filter(None, source):
+        if own.images.dtype != np.uint8:
+            raise UserError(f"{own.name} has {own.images.dtype} pixels; 8 bits are needed")
+        if own.images.shape[1:] != source.train.images.shape[1:]:
+            raise UserError(
+                f"{own.name} trains on images of {source.train.images.shape[1:]} and tests on "
+                f"{own.images.shape[1:]}; images of one size and channel count are needed"
+            )
     return source
 
 

@@ -41,7 +41,7 @@ def part(
       UserError: a class is too small to be tested.
     """
     if source.test is not None:
-        pool, test = source
+        pool, test = source.train, source.test
     else:
         tested, kept = [], []
         for label, own in enumerate(_by_class(source.train)):
@@ -90,8 +90,15 @@ def draw(
     """
     if per_class < 2:
         raise UserError(f"--per-class must be at least 2, not {per_class}: try --per-class 20")
+    if not 0 <= replicate < replicates:
+        raise ValueError(f"replicate {replicate} is not one of 0 to {replicates - 1}")
     counts = pool.counts()
     fewest = int(np.argmin(counts))
+    if counts[fewest] < 2:
+        raise UserError(
+            f"class {pool.class_names[fewest]} has {counts[fewest]} images to train on (its test "
+            "images apart); at least 2 are needed: add images or remove the class"
+        )
     if counts[fewest] < per_class:
         raise UserError(
             f"class {pool.class_names[fewest]} has {counts[fewest]} images to train on (its test "

@@ -9,6 +9,7 @@ from ganjax.report import plots
 from ganjax.report.plots import Mark, Row
 from ganjax.report.words import METRICS, colour, note, percent, points, short, title
 
+DECISIVE = "the best with generated images, minus the best without"
 ANSWERS = {
     True: ("yes", "Yes, they help"),
     False: ("no", "No, they do not help"),
@@ -33,17 +34,17 @@ def answer(r: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "text": verdict.get("text") or word,
         "gain": gain,
         "details": [_minus(text) for text in verdict.get("details") or []],
-        "next": _advice(r, helps, row, verdict.get("replicates_to_tell")),
+        "next": _advice(r, row),
         "command": "",
         "row": row,
     }
     if helps is None and verdict.get("replicates_to_tell"):
-        found["command"] = _repeat(r.get("command") or "", verdict["replicates_to_tell"])
+        found["command"] = repeat(r.get("command") or "", verdict["replicates_to_tell"])
     if row:
         low, high = min(row["low"], 0), max(row["high"], gain)
         span = high - low  # room for the words beside the two lines, on a narrow screen too
-        low, high = min(low, -0.35 * span), max(high, gain + 0.75 * span)
-        axis = plots.scale(low, high, points, count=6, pad=0.02)
+        low, high = min(low, -0.35 * span), max(high, gain + 0.5 * span)
+        axis = plots.scale(low, high, points, count=6, pad=0.05, least=0.001)
         found |= {
             "axis": axis, "thousand": _of_a_thousand(row), "zero": axis.at(0),
             "worth": axis.at(gain),
@@ -70,13 +71,15 @@ def _of_a_thousand(row: dict[str, Any]) -> str:
     )
 
 
-def _advice(
-    r: dict[str, Any], helps: bool | None, row: dict[str, Any], needed: int | None
-) -> list[str]:
+def _advice(r: dict[str, Any], row: dict[str, Any]) -> list[str]:
     chosen = ((r.get("arms") or {}).get(row.get("arm", "both")) or {}).get("chosen") or []
+    verdict = r.get("verdict") or {}
+    helps, needed = verdict.get("helps"), verdict.get("replicates_to_tell")
     mixes = Counter((c["ratio"], c["strength"]) for c in chosen if c.get("ratio"))
     if helps:
         advice = ["Use them, made and mixed as here."]
+        if row and row["difference"] < (verdict.get("smallest_gain") or 0.01):
+            advice = ["The gain is small: weigh it against the cost of training a GAN."]
         if mixes:
             (ratio, strength), times = mixes.most_common(1)[0]
             advice.append(
@@ -107,7 +110,7 @@ def _advice(
     ]
 
 
-def _repeat(command: str, replicates: int) -> str:
+def repeat(command: str, replicates: int) -> str:
     """Return a command with another number of replicates and another folder."""
     try:
         words = shlex.split(command)
@@ -161,7 +164,7 @@ def comparisons(r: dict[str, Any], metric: str) -> dict[str, Any] | None:
     if not found:
         return None
     low, high = min(row["low"] for row in found), max(row["high"] for row in found)
-    axis = plots.scale(min(low, 0), max(high, 0), points, count=6, pad=0.05)
+    axis = plots.scale(min(low, 0), max(high, 0), points, count=6, pad=0.05, least=0.001)
     rows = [
         Row(
             f"{title(row['arm'])} − {title(row['baseline'])}",
@@ -169,11 +172,19 @@ def comparisons(r: dict[str, Any], metric: str) -> dict[str, Any] | None:
             (Mark(axis.at(row["difference"]), axis.at(row["low"]), axis.at(row["high"]),
                   colour(row["arm"])),),
             strong=bool(row.get("decisive")),
+            note=DECISIVE if row.get("decisive") else _corrected(row),
         )
         for row in found
     ]  # fmt: skip
     return {
+        "corrected": any("p_value_holm" in row for row in found),
         "metric": METRICS[metric], "axis": axis, "zero": axis.at(0), "level": found[0]["level"],
         "decisive": [row for row in rows if row.strong],
         "others": [row for row in rows if not row.strong],
     }  # fmt: skip
+
+
+def _corrected(row: dict[str, Any]) -> str:
+    """Write a comparison's p-value, corrected for the number of comparisons; nothing without."""
+    p = row.get("p_value_holm")
+    return "" if p is None else "corrected p " + ("< 0.001" if p < 0.001 else f"= {p:.2g}")

@@ -45,8 +45,6 @@ def gan(r: dict[str, Any]) -> dict[str, Any] | None:
                 Curve(label, hue, [(run["update"], run[key]) for run in runs if run.get(key)])
                 for label, hue, key in curves
             ],
-            x_form=_count,
-            y_form=short,
         )
 
     charts = [
@@ -74,7 +72,6 @@ def classifier_curves(r: dict[str, Any]) -> LineChart | None:
             Curve(title(arm), colour(arm), [(history.get("update") or [], values)])
             for arm, values in (history.get("arms") or {}).items()
         ],
-        x_form=_count,
         y_form=lambda x: f"{100 * x:.4g}%",
     )
 
@@ -155,7 +152,7 @@ def by_class(r: dict[str, Any], decisive: dict[str, Any]) -> dict[str, Any] | No
                 continue
             mean, least, most = column.mean(), column.min(), column.max()
             marks.append(Mark(axis.at(mean), axis.at(least), axis.at(most), colour(arm)))
-            values.append(f"{percent(mean)} ({100 * least:.0f} to {100 * most:.0f})")
+            values.append(f"{percent(mean, 0)} ({100 * least:.0f} to {100 * most:.0f})")
         rows.append(Row(names[i] if i < len(names) else str(i), tuple(values), tuple(marks)))
     return {"axis": axis, "rows": rows, "pair": pair, "many": len(rows) > CLASSES_TABLED}
 
@@ -169,7 +166,7 @@ def chosen(r: dict[str, Any]) -> list[dict[str, Any]]:
                 {
                     "ratio": percent(choice.get("ratio"), 0),
                     "strength": short(choice["strength"]) if "strength" in choice else "–",
-                    "update": _updates(choice),
+                    "best_after": _updates(choice),
                     "accuracy": percent(choice.get("validation_accuracy")),
                 }
                 for choice in block["chosen"]
@@ -246,7 +243,3 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             found.append((f"{prefix}{name}", "–" if value is None else str(value)))
     return found
-
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}"

@@ -7,7 +7,7 @@ of the box, 0 at its left and at its top, and text keeps its size on a narrow sc
 import base64
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,15 +114,24 @@ def nice_step(span: float, count: int = 5) -> float:
     return next((m * power for m in (1, 2, 5) if span / (m * power) <= count), 10 * power)
 
 
-def scale(low: float, high: float, form: Format, *, count: int = 5, pad: float = 0.0) -> Scale:
+def scale(
+    low: float,
+    high: float,
+    form: Format | None = None,
+    *,
+    count: int = 5,
+    pad: float = 0.0,
+    least: float = 0.0,
+) -> Scale:
     """Return an axis that holds `low` and `high`, with ticks at round numbers.
 
     Args:
       low: the smallest value to hold.
       high: the largest.
-      form: writes a tick's value.
+      form: writes a tick's value; by default with as many decimals as the ticks need.
       count: about how many ticks.
       pad: room beside both ends, as a part of their distance.
+      least: the smallest step between ticks.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         low, high = 0.0, 1.0
@@ -131,10 +140,17 @@ def scale(low: float, high: float, form: Format, *, count: int = 5, pad: float =
         low, high = low - room, high + room
     room = pad * (high - low)
     bare = Scale(low - room, high + room)
-    step = nice_step(bare.high - bare.low, count)
+    step = max(nice_step(bare.high - bare.low, count), least)
+    form = form or decimals(step)
     first, last = math.ceil(bare.low / step - 1e-9), math.floor(bare.high / step + 1e-9)
     ticks = (k * step for k in range(first, last + 1))
     return Scale(bare.low, bare.high, tuple(Tick(bare.at(t), form(t)) for t in ticks))
+
+
+def decimals(step: float) -> Format:
+    """Return what writes multiples of a step, all with the same number of decimals."""
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    return lambda value: f"{value + 0.0:,.{digits}f}".replace("-", "−")
 
 
 def path(x: ArrayLike, y: ArrayLike, over: Scale, up: Scale, *, most: int = 240) -> str:
@@ -161,7 +177,7 @@ def path(x: ArrayLike, y: ArrayLike, over: Scale, up: Scale, *, most: int = 240)
 
 
 def line_chart(
-    title: str, curves: Sequence[Curve], *, x_form: Format, y_form: Format, pad: float = 0.06
+    title: str, curves: Sequence[Curve], *, y_form: Format | None = None
 ) -> LineChart | None:
     """Lay out curves over common axes; where there are several runs, their mean is drawn strongest.
 
@@ -174,13 +190,13 @@ def line_chart(
         return None
     xs = np.concatenate([x for curve in curves for x, _ in curve.runs])
     ys = np.concatenate([y for curve in curves for _, y in curve.runs])
-    over = scale(np.nanmin(xs), np.nanmax(xs), x_form, count=5)
-    up = scale(np.nanmin(ys), np.nanmax(ys), y_form, count=5, pad=pad)
+    over = scale(np.nanmin(xs), np.nanmax(xs))
+    up = scale(np.nanmin(ys), np.nanmax(ys), y_form, pad=0.06)
     lines = []
     for curve in curves:
         runs = [*curve.runs, *_mean(curve.runs)]
         ys = np.asarray(runs[-1][1])
-        last = y_form(float(ys[np.isfinite(ys)][-1]))
+        last = (y_form or decimals(0.01))(float(ys[np.isfinite(ys)][-1]))
         paths = tuple(path(x, y, over, up) for x, y in runs)
         lines.append(Line(curve.name, paths, curve.colour, last))
     return LineChart(title, over, up, tuple(lines))
@@ -191,12 +207,6 @@ def numbers(values: Any) -> np.ndarray:
     found = np.array([np.nan if v is None else v for v in np.asarray(values, object).ravel()])
     found = found.astype(np.float64).reshape(np.shape(np.asarray(values, object)))
     return np.where(np.isfinite(found), found, np.nan)
-
-
-def mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of what is there; None if nothing is."""
-    found = numbers(list(values))
-    return float(np.nanmean(found)) if np.isfinite(found).any() else None
 
 
 @dataclass(frozen=True)

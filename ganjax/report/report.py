@@ -76,7 +76,7 @@ def _templates() -> jinja2.Environment:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
+        undefined=jinja2.ChainableUndefined,
     )
     for write_as in (words.percent, words.points, words.duration, words.short, words.title):
         templates.filters["arm" if write_as is words.title else write_as.__name__] = write_as

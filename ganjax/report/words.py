@@ -3,10 +3,10 @@
 import math
 
 ARMS = {
-    "real": ("Real only", "the small labelled set, as it is"),
-    "classical": ("Classical", "real images, moved and turned a little"),
-    "generated": ("Generated", "real images and images from the GAN"),
-    "both": ("Both", "moved and turned, and images from the GAN"),
+    "real": ("Real only", "the small set, as it is"),
+    "classical": ("Classical", "slightly moved and turned"),
+    "generated": ("Generated", "with images from the GAN"),
+    "both": ("Both", "both of these"),
 }
 METRICS = {"test_accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy"}
 

@@ -1,0 +1,72 @@
+"""Images reach the networks square, padded, on the device, in [-1, 1]."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganjax.data import loader
+from ganjax.data.sources import Dataset, Source
+from ganjax.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((8, 8), 8), ((5, 3), 8), ((28, 28), 32), ((9, 8), 16), ((33, 20), 64), ((128, 100), 128)],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_padded_centred_with_black(shape, size, channels):
+    images = np.full((2, *shape, channels), 9, np.uint8)
+    padded = loader.pad_to_power_of_two(images)
+    assert padded.shape == (2, size, size, channels)
+    assert padded.dtype == np.uint8
+    top, left = (size - shape[0]) // 2, (size - shape[1]) // 2
+    inside = padded[:, top : top + shape[0], left : left + shape[1]]
+    np.testing.assert_array_equal(inside, images)
+    assert padded.sum() == images.sum()
+
+
+def test_what_the_networks_cannot_take():
+    with pytest.raises(UserError, match="129x20"):
+        loader.pad_to_power_of_two(np.zeros((1, 20, 129, 1), np.uint8))
+    with pytest.raises(UserError, match="2 channels"):
+        loader.pad_to_power_of_two(np.zeros((1, 8, 8, 2), np.uint8))
+
+
+def test_at_network_size_pads_both_parts():
+    own = Dataset("x", np.zeros((2, 28, 28, 1), np.uint8), np.zeros(2, np.int32), ("a", "b"))
+    train, test = loader.at_network_size(Source(own, own))
+    assert train.images.shape == test.images.shape == (2, 32, 32, 1)
+    assert loader.at_network_size(Source(own, None)).test is None
+
+
+def test_every_grey_level_survives_the_round_trip():
+    levels = jnp.arange(256, dtype=jnp.uint8)
+    normal = jax.jit(loader.normalise)(levels)
+    assert normal.dtype == jnp.float32
+    np.testing.assert_allclose([normal.min(), normal.max()], [-1, 1], atol=2e-7)
+    np.testing.assert_array_equal(jax.jit(loader.to_uint8)(normal), levels)
+
+
+def test_to_uint8_clips():
+    assert loader.to_uint8(jnp.array([-3.0, 3.0])).tolist() == [0, 255]
+
+
+def test_sample_batch_inside_scan_keeps_images_with_their_labels():
+    values = np.arange(0, 50, 10, dtype=np.uint8)
+    images = np.broadcast_to(values[:, None, None, None], (5, 8, 8, 1))
+    data = loader.to_device(Dataset("x", images, np.arange(5, dtype=np.int32), tuple("abcde")))
+    assert data.images.dtype == jnp.uint8
+
+    @jax.jit
+    def batches(key):
+        keys = jax.random.split(key, 20)
+        return jax.lax.scan(lambda c, k: (c, loader.sample_batch(k, data, 32)), 0, keys)[1]
+
+    drawn = batches(jax.random.key(0))
+    assert drawn.images.shape == (20, 32, 8, 8, 1)
+    np.testing.assert_array_equal(
+        loader.to_uint8(drawn.images[..., 0, 0, 0]), 10 * np.asarray(drawn.labels)
+    )
+    counts = np.bincount(np.asarray(drawn.labels).ravel(), minlength=5)
+    assert counts.min() > 80  # 128 expected of each

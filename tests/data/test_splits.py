@@ -1,0 +1,115 @@
+"""Draws are fair, fresh, disjoint where they can be, and the same on any machine."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from ganjax.data.sources import Dataset, Source, load
+from ganjax.data.splits import draw, part
+from ganjax.errors import UserError
+
+NAMES = ("ant", "bee", "cat")
+
+
+def numbered(counts=(40, 40, 40)) -> Dataset:
+    """Images whose first two pixels are their own number."""
+    total = sum(counts)
+    images = np.zeros((total, 8, 8, 1), np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 1, 0] = np.arange(total) % 256, np.arange(total) // 256
+    labels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    return Dataset("numbered", images, labels, NAMES[: len(counts)])
+
+
+def numbers(dataset: Dataset) -> set[int]:
+    pixels = dataset.images[:, 0, :2, 0].astype(int)
+    return set((pixels[:, 0] + 256 * pixels[:, 1]).tolist())
+
+
+def drawn(pool, replicate=0, replicates=3, per_class=8, seed=0, fraction=0.25):
+    return draw(
+        pool,
+        per_class=per_class,
+        replicate=replicate,
+        replicates=replicates,
+        validation_fraction=fraction,
+        seed=seed,
+    )
+
+
+def test_part_is_stratified_and_disjoint():
+    source = Source(numbered((40, 20, 80)), None)
+    pool, sealed = part(source, test_fraction=0.25, seed=0)
+    assert sealed.counts == (10, 5, 20)
+    assert pool.counts().tolist() == [30, 15, 60]
+    seen = []
+    sealed.judge(0, {}, lambda images: seen.append(images.copy()) or np.zeros(len(images)))
+    test = Dataset("test", seen[0], np.zeros(len(seen[0]), np.int32), NAMES)
+    assert not numbers(test) & numbers(pool)
+    assert numbers(test) | numbers(pool) == numbers(source.train)
+
+
+def test_part_depends_on_the_seed_alone():
+    source = Source(numbered(), None)
+    prints = [part(source, test_fraction=0.25, seed=s)[1].fingerprint for s in (0, 0, 1)]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_part_takes_the_sources_own_test_split():
+    source = Source(numbered(), numbered((10, 10, 10)))
+    pool, sealed = part(source, test_fraction=0.25, seed=0)
+    assert pool is source.train
+    assert sealed.counts == (10, 10, 10)
+
+
+def test_part_refuses_a_class_too_small_to_test():
+    with pytest.raises(UserError, match="class bee has 1 test images"):
+        part(Source(numbered((40, 4, 40)), None), test_fraction=0.25, seed=0)
+
+
+@pytest.mark.parametrize(("per_class", "held"), [(2, 1), (3, 1), (8, 2), (20, 5)])
+def test_draw_counts_both_its_parts(per_class, held):
+    fit, validation = drawn(numbered(), per_class=per_class, replicates=2)
+    assert validation.counts().tolist() == [held] * 3
+    assert fit.counts().tolist() == [per_class - held] * 3
+    assert not numbers(fit) & numbers(validation)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_draw_leaves_something_to_fit_and_to_choose_by(fraction):
+    fit, validation = drawn(numbered(), fraction=fraction)
+    assert fit.counts().min() >= 1
+    assert validation.counts().min() >= 1
+
+
+def test_draws_share_nothing_while_the_pool_lasts():
+    pool = numbered((24, 24, 24))
+    sets = [numbers(fit) | numbers(held) for fit, held in (drawn(pool, r) for r in range(3))]
+    assert len(set.union(*sets)) == 3 * 3 * 8
+
+
+def test_draws_overlap_only_when_the_pool_is_too_small():
+    pool = numbered((23, 23, 23))
+    sets = [numbers(fit) | numbers(held) for fit, held in (drawn(pool, r) for r in range(3))]
+    assert all(len(own) == 3 * 8 for own in sets)  # without replacement within a draw
+    assert sets[0] != sets[1]
+
+
+def test_draw_is_pinned_across_machines():
+    digest = hashlib.sha256()
+    for own in drawn(load("digits").train, per_class=5):
+        digest.update(own.images.tobytes() + own.labels.astype("<i4").tobytes())
+    assert digest.hexdigest() == "6c6b038df602c6284f1ae0e66353eb13b1b3325f84487f124c48797934e83235"
+
+
+@pytest.mark.parametrize("per_class", [1, 0, -3])
+def test_too_few_per_class(per_class):
+    with pytest.raises(UserError, match="at least 2"):
+        drawn(numbered(), per_class=per_class)
+
+
+def test_class_with_fewer_than_asked_is_named_with_the_largest_possible():
+    with pytest.raises(UserError) as caught:
+        drawn(numbered((40, 6, 40)), per_class=8)
+    assert "class bee has 6" in str(caught.value)
+    assert "--per-class 6" in str(caught.value)
