@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -49,6 +48,8 @@ def dcgan_discriminator(
 ) -> Model:
     """Build a DCGAN discriminator: halved until 4x4, then one logit (arXiv 1511.06434).
 
+    Sizes 8 and 16 keep the three layers that 32 has, without halving in the first ones.
+
     Args:
       size: height and width of the images in pixels: a power of two, 8 to 128.
       channels: 1 or 3.
@@ -91,16 +92,22 @@ class _DCGAN(nn.Module):
     @nn.compact
     def __call__(self, images: Array, labels: Array | None, *, train: bool) -> Array:
         halvings = int(math.log2(self.size)) - 2
-        normalize = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)
+        layers = max(halvings, 3)
+        kernel_init = dcgan_normal if self.batch_norm else nn.initializers.he_normal()
         hidden = images
-        for i in range(halvings):
+        for i in range(layers):
             normalized = self.batch_norm and i > 0
-            channels = self.width * 2 ** min(i, 3)
+            kernel_size, stride = (4, 2) if i >= layers - halvings else (3, 1)
             hidden = Conv(
-                channels, 4, stride=2, use_bias=not normalized, kernel_init=dcgan_normal
-                if self.batch_norm else nn.initializers.he_normal()
+                self.width * 2 ** min(i, 3),
+                kernel_size,
+                stride=stride,
+                use_bias=not normalized,
+                kernel_init=kernel_init,
             )(hidden)
-            hidden = nn.leaky_relu(normalize()(hidden) if normalized else hidden, 0.2)
+            if normalized:
+                hidden = nn.BatchNorm(use_running_average=not train, momentum=0.9)(hidden)
+            hidden = nn.leaky_relu(hidden, 0.2)
         return Projection(self.classes, dcgan_normal)(hidden, labels)
 
 

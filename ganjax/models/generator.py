@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.models.layers import (
+    Conv,
     LabelledLatents,
     UpsamplingConv,
     apply_module,
@@ -88,6 +89,8 @@ def dcgan_generator(
 ) -> Generator:
     """Build a DCGAN generator: 4x4, then doubled until `size` (arXiv 1511.06434).
 
+    Sizes 8 and 16 keep the three layers that 32 has, without doubling in the last ones.
+
     Args:
       size: height and width of the images in pixels: a power of two, 8 to 128.
       channels: 1 or 3.
@@ -137,16 +140,18 @@ class _DCGAN(nn.Module):
     def __call__(self, latents: Array, labels: Array | None, *, train: bool) -> Array:
         doublings = int(math.log2(self.size)) - 2
         normalize = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)
+        widths = [self.width * 2 ** min(i, 3) for i in reversed(range(max(doublings, 3)))]
 
         hidden = LabelledLatents(self.classes, 50)(latents, labels)
-        channels = self.width * 2 ** min(doublings - 1, 3)
-        hidden = nn.Dense(4 * 4 * channels, use_bias=False, kernel_init=dcgan_normal)(hidden)
-        hidden = nn.relu(normalize()(hidden.reshape(-1, 4, 4, channels)))
-        for remaining in reversed(range(1, doublings)):
-            channels = self.width * 2 ** min(remaining - 1, 3)
-            hidden = UpsamplingConv(channels, use_bias=False)(hidden)
+        hidden = nn.Dense(4 * 4 * widths[0], use_bias=False, kernel_init=dcgan_normal)(hidden)
+        hidden = hidden.reshape(-1, 4, 4, widths[0])
+        for i, width in enumerate([*widths[1:], self.channels]):
             hidden = nn.relu(normalize()(hidden))
-        return self.output(UpsamplingConv(self.channels)(hidden))
+            last = i == len(widths) - 1
+            # Small images are doubled less often than there are layers; the rest keep their size.
+            layer = UpsamplingConv if i < doublings else Conv
+            hidden = layer(width, use_bias=last, kernel_init=dcgan_normal)(hidden)
+        return self.output(hidden)
 
 
 def _generator(

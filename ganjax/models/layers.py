@@ -58,7 +58,10 @@ def _plus_bias(module: nn.Module, outputs: Array) -> Array:
 class Projection(nn.Module):
     """One logit per image; with classes, plus the inner product with the label's embedding.
 
-    logit = w . h + b + <embed(label), pooled h>   (arXiv 1802.05637, equation 4)
+    logit = w . h + b + <embed(label), h>   (arXiv 1802.05637, equation 4)
+
+    The features keep their places: averaged over the image first, as in the paper's much deeper
+    network, they no longer tell classes apart, and the generator learns to ignore its labels.
     """
 
     classes: int | None
@@ -66,14 +69,14 @@ class Projection(nn.Module):
 
     @nn.compact
     def __call__(self, features: Array, labels: Array | None) -> Array:
-        """Map features `[batch, ..., k]` and labels `[batch]` to logits `[batch]`."""
-        flat = features.reshape(features.shape[0], -1)
-        logits = nn.Dense(1, kernel_init=self.kernel_init)(flat)[:, 0]
+        """Map features `[batch, ...]` and labels `[batch]` to logits `[batch]`."""
+        features = features.reshape(features.shape[0], -1)
+        logits = nn.Dense(1, kernel_init=self.kernel_init)(features)[:, 0]
         if self.classes is None:
             return logits
-        pooled = features.reshape(features.shape[0], -1, features.shape[-1]).mean(axis=1)
-        embed = nn.Embed(self.classes, pooled.shape[-1], embedding_init=nn.initializers.normal(1.0))
-        return logits + jnp.mean(embed(labels) * pooled, axis=-1)
+        size = features.shape[-1]
+        embed = nn.Embed(self.classes, size, embedding_init=nn.initializers.normal(size**-0.5))
+        return logits + jnp.sum(embed(labels) * features, axis=-1)
 
 
 class LabelledLatents(nn.Module):
