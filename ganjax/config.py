@@ -12,9 +12,12 @@ from typing import Any, Literal, get_args
 from ganjax.errors import UserError
 
 Preset = Literal["quick", "standard", "thorough"]
-Network = Literal["dcgan", "mlp"]
+Network = Literal["auto", "dcgan", "mlp"]
 LossName = Literal["non_saturating", "minimax", "hinge", "least_squares", "wasserstein"]
 PolicyName = Literal["diffaugment", "classical", "none"]
+
+LARGEST_FOR_MLP = 16
+"""Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,10 @@ class GANConfig:
     """How the GAN of each replicate is trained.
 
     Attributes:
-      network: "dcgan" (convolutional, sizes 8 to 128) or "mlp" (fully connected).
-      width: channels of the narrowest convolution, or units of the narrowest layer.
+      network: "dcgan" (convolutional), "mlp" (fully connected), or "auto": mlp for images of up
+        to 16 pixels a side, dcgan for larger ones.
+      width: channels of the narrowest convolution, or units of the narrowest layer; by default 32
+        for dcgan, 128 for mlp.
       latent_size: numbers that each image is made from.
       loss: the adversarial loss.
       augment: T(x), which real and generated images pass before the discriminator.
@@ -35,23 +40,33 @@ class GANConfig:
       updates: updates of each network.
     """
 
-    network: Network = "dcgan"
-    width: int = 32
+    network: Network = "auto"
+    width: int | None = None
     latent_size: int = 64
     loss: LossName = "non_saturating"
     augment: PolicyName = "diffaugment"
-    augment_strength: float = 1.0
+    augment_strength: float = 0.5
     r1_weight: float = 0.1
     learning_rate: float = 2e-4
     ema_decay: float = 0.999
     batch_size: int = 64
-    updates: int = 3000
+    updates: int = 2000
+
+    def for_size(self, size: int) -> "GANConfig":
+        """Return the configuration with what depends on the images' size filled in."""
+        network = self.network
+        if network == "auto":
+            network = "mlp" if size <= LARGEST_FOR_MLP else "dcgan"
+        width = self.width or (128 if network == "mlp" else 32)
+        return dataclasses.replace(self, network=network, width=width)
 
     def __post_init__(self):
         _one_of("network", self.network, get_args(Network))
         _one_of("loss", self.loss, get_args(LossName))
         _one_of("augment", self.augment, get_args(PolicyName))
-        _at_least(self, 1, "width", "latent_size", "updates")
+        _at_least(self, 1, "latent_size", "updates")
+        if self.width is not None:
+            _at_least(self, 1, "width")
         _at_least(self, 2, "batch_size")
         _at_least(self, 0, "r1_weight", "augment_strength")
         _positive(self, "learning_rate")
@@ -75,10 +90,10 @@ class ClassifierConfig:
       flip: whether mirroring left and right keeps an image's label. Never assumed.
     """
 
-    width: int = 32
+    width: int = 16
     learning_rate: float = 1e-3
     batch_size: int = 64
-    updates: int = 1500
+    updates: int = 800
     evaluations: int = 10
     seeds: int = 2
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
@@ -257,18 +272,18 @@ _PRESETS: dict[Preset, dict[str, Any]] = {
     "quick": {
         "replicates": 3,
         "gan": GANConfig(updates=1000),
-        "classifier": ClassifierConfig(updates=600, seeds=1),
+        "classifier": ClassifierConfig(updates=400, seeds=1),
     },
     "standard": {"replicates": 5, "gan": GANConfig(), "classifier": ClassifierConfig()},
     "thorough": {
         "replicates": 10,
         "gan": GANConfig(updates=10_000),
         "classifier": ClassifierConfig(
+            width=32,
             updates=3000,
             evaluations=20,
             seeds=3,
             ratios=(0.0, 0.25, 0.5, 0.75),
-            strengths=(0.0, 0.25, 0.5, 1.0),
         ),
     },
 }

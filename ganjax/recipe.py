@@ -1,5 +1,9 @@
 """From the names in a configuration to the functions of the library: the one place that looks up."""
 
+from typing import Any
+
+import optax
+
 from ganjax import models, training
 from ganjax.config import ClassifierConfig, GANConfig
 from ganjax.models import Generator, Model
@@ -24,7 +28,9 @@ def networks(
     config: GANConfig, *, size: int, channels: int, classes: int | None
 ) -> tuple[Generator, Model]:
     """Return the generator and discriminator of a configuration for images of a size."""
-    shape = {"size": size, "channels": channels, "classes": classes}
+    config = config.for_size(size)
+    assert config.width is not None
+    shape: Any = {"size": size, "channels": channels, "classes": classes}
     if config.network == "mlp":
         widths = (config.width, 2 * config.width, 4 * config.width)
         return (
@@ -62,8 +68,6 @@ def classifier_policy(config: ClassifierConfig) -> policy.Policy:
 
 def classifier(config: ClassifierConfig, *, size: int, channels: int, classes: int) -> Classifier:
     """Return the classifier of a configuration, as pure functions."""
-    import optax
-
     model = models.conv_classifier(
         size=size, channels=channels, classes=classes, width=config.width
     )

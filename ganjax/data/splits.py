@@ -118,6 +118,26 @@ def draw(
     return Draw(pool.take(np.concatenate(fit)), pool.take(np.concatenate(held)))
 
 
+def some_per_class(dataset: Dataset, per_class: int, *, seed: int) -> Dataset:
+    """Draw `per_class` images of each class, the same for the same seed on any machine.
+
+    Raises:
+      UserError: a class has fewer.
+    """
+    counts = dataset.counts()
+    fewest = int(np.argmin(counts))
+    if counts[fewest] < per_class:
+        raise UserError(
+            f"class {dataset.class_names[fewest]} has {counts[fewest]} images, fewer than "
+            f"--per-class {per_class}: give --per-class {counts[fewest]} or less, or add images"
+        )
+    chosen = [
+        _generator(seed, "some", label).permutation(own)[:per_class]
+        for label, own in enumerate(_by_class(dataset))
+    ]
+    return dataset.take(np.sort(np.concatenate(chosen)))
+
+
 def _by_class(dataset: Dataset) -> list[np.ndarray]:
     return [np.flatnonzero(dataset.labels == c) for c in range(len(dataset.class_names))]
 

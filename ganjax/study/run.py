@@ -99,6 +99,8 @@ def study(
     seconds = {"data": round(perf_counter() - start, 3)}
 
     contest = assemble(config, prepared)
+    progress.say(f"T(x) in the discriminator: {_discriminator_policy(config)}")
+    progress.say(f"classical policy: {policy.describe(recipe.classifier_policy(config.classifier))}")
     records = []
     for replicate, draw in enumerate(prepared.draws):
         folder = out / "replicates" / str(replicate)
@@ -203,9 +205,7 @@ def summarise(
             "seeds": c.seeds,
         },
         "policy": {
-            "discriminator": policy.describe(
-                recipe.POLICIES[config.gan.augment], config.gan.augment_strength
-            ),
+            "discriminator": _discriminator_policy(config),
             "classical": policy.describe(recipe.classifier_policy(c)),
         },
         "seconds": seconds,
@@ -244,7 +244,7 @@ def dry_run(config: StudyConfig, out: Path, progress: Progress) -> list[str]:
         "parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()),
         f"updates: {config.replicates} GANs x {config.gan.updates:,}; "
         f"{config.replicates} x {classifiers} classifiers x {c.updates:,}",
-        f"T(x) in the discriminator: {policy.describe(recipe.POLICIES[config.gan.augment])}",
+        f"T(x) in the discriminator: {_discriminator_policy(config)}",
         f"classical policy: {policy.describe(recipe.classifier_policy(c))}",
         f"memory for states and images: about {max(held / 1e9, 0.01):.2f} GB, "
         "activations and compilation apart",
@@ -264,6 +264,10 @@ def _begin(config: StudyConfig, out: Path) -> dict[str, Any] | None:
             f"{results.SCHEMA}: give a new folder"
         )
     return finished
+
+
+def _discriminator_policy(config: StudyConfig) -> str:
+    return policy.describe(recipe.POLICIES[config.gan.augment], config.gan.augment_strength)
 
 
 def _table(

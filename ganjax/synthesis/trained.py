@@ -96,7 +96,7 @@ def describe(config: GANConfig, dataset: Dataset, *, conditional: bool = True) -
     if height != width:
         raise UserError(f"a GAN makes square images, not {height}x{width}")
     names = dataset.class_names if conditional else ()
-    return Description(config, height, channels, tuple(names), dataset.name)
+    return Description(config.for_size(height), height, channels, tuple(names), dataset.name)
 
 
 def train_in(

@@ -1,0 +1,5 @@
+"""`python -m ganjax`, the command line."""
+
+from ganjax.cli import main
+
+main()

@@ -1,0 +1,122 @@
+"""`ganjax train` and `ganjax synthesize`: a GAN from a source into a folder, images out of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from ganjax.config import TrainConfig, claim_folder, to_json
+from ganjax.data import loader, sources
+from ganjax.data.atomic import write_bytes_atomically, write_json_atomically
+from ganjax.data.export import check_free, png, write_labelled_images
+from ganjax.data.splits import some_per_class
+from ganjax.errors import UserError
+from ganjax.models import parameter_count
+from ganjax.ops import policy
+from ganjax.progress import Progress, Silent
+from ganjax.recipe import POLICIES
+from ganjax.synthesis import trained
+
+COLUMNS = 10
+"""Images of each class in the overview picture."""
+
+
+def train(config: TrainConfig, out: Path, *, progress: Progress | None = None) -> trained.Trained:
+    """Train a GAN on a source, or go on where the same configuration stopped.
+
+    Leaves `config.json`, `generator.json`, `checkpoints/`, `history.json` and `overview.png`, a
+    row of generated images per class.
+
+    Raises:
+      UserError: a source or folder that cannot be used.
+    """
+    progress = progress or Silent()
+    claim_folder(out, config)
+    dataset = _dataset(config, progress)
+    write_json_atomically(out / "config.json", to_json(config))
+    description = trained.describe(config.gan, dataset, conditional=config.conditional)
+    progress.say(f"T(x) in the discriminator: {_policy(config)}")
+    gan = trained.train_in(
+        out, description, dataset, jax.random.key(config.seed), progress=progress
+    )
+    write_json_atomically(out / "history.json", gan.history)
+    rows = description.classes or COLUMNS
+    images, labels = gan.sample(jax.random.key(config.seed), rows * COLUMNS)
+    order = np.argsort(labels, kind="stable") if description.classes else np.arange(len(labels))
+    sheet = images[order].reshape(rows, COLUMNS, *images.shape[1:])
+    sheet = sheet.transpose(0, 2, 1, 3, 4).reshape(
+        rows * description.size, COLUMNS * description.size, description.channels
+    )
+    write_bytes_atomically(out / "overview.png", png(sheet))
+    return gan
+
+
+def dry_run(config: TrainConfig, out: Path, progress: Progress) -> list[str]:
+    """Say what a training would do, without doing it: lines to print."""
+    claim_folder(out, config)
+    dataset = _dataset(config, progress)
+    description = trained.describe(config.gan, dataset, conditional=config.conditional)
+    state = jax.eval_shape(description.build().init, jax.random.key(0))
+    held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    held += dataset.images.nbytes
+    return [
+        f"images: {len(dataset)}, {'x'.join(map(str, dataset.images.shape[1:]))}, "
+        f"{len(dataset.class_names)} classes",
+        f"parameters: generator {parameter_count(state.generator):,}, "
+        f"discriminator {parameter_count(state.discriminator):,}",
+        f"updates: {config.gan.updates:,} of each network, {config.gan.batch_size} images each",
+        f"T(x) in the discriminator: {_policy(config)}",
+        f"memory for states and images: about {max(held / 1e9, 0.01):.2f} GB, "
+        "activations and compilation apart",
+        json.dumps(to_json(config), indent=2),
+    ]
+
+
+def synthesize(
+    run: Path,
+    out: Path,
+    *,
+    count: int,
+    seed: int = 0,
+    command: str = "",
+    progress: Progress | None = None,
+) -> None:
+    """Write labelled images from a trained GAN, with a manifest; no training image is read.
+
+    Raises:
+      UserError: `run` holds no GAN, `out` is in use, or `count` is below 1.
+    """
+    progress = progress or Silent()
+    if count < 1:
+        raise UserError(f"--count must be at least 1, not {count}")
+    check_free(out)
+    gan = trained.load(run)
+    description = gan.description
+    images, labels = gan.sample(jax.random.key(seed), count, progress)
+    facts: dict[str, Any] = {
+        "generator": str(run),
+        "trained_on": description.source,
+        "updates": int(gan.state.step),
+        "seed": seed,
+        "command": command,
+    }
+    with progress.stage("write", count, "images") as tick:
+        names = description.class_names or ("all",)
+        write_labelled_images(out, images, labels, names, facts=facts, tick=tick)
+
+
+def _dataset(config: TrainConfig, progress: Progress) -> sources.Dataset:
+    with progress.stage("read the images", 0, "images") as tick:
+        source = sources.load(
+            config.source, data_dir=config.data_dir, tell=lambda done, total: tick(done)
+        )
+    dataset = loader.at_network_size(source).train
+    if config.per_class is None:
+        return dataset
+    return some_per_class(dataset, config.per_class, seed=config.seed)
+
+
+def _policy(config: TrainConfig) -> str:
+    return policy.describe(POLICIES[config.gan.augment], config.gan.augment_strength)
