@@ -226,7 +226,7 @@ def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") ->
 
 
 def claim_folder(out: Path, config: Any) -> dict[str, Any] | None:
-    """Say whether a run may use a folder: None if it is free, its configuration if it is this run's.
+    """Return None where a folder is free for a run, and the configuration where it is this run's.
 
     Raises:
       UserError: it holds a run of another configuration, or files that are no run of ganjax.

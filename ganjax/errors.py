@@ -1,4 +1,4 @@
-"""The errors a person is meant to read: what was wrong, the value, what is allowed, what to type."""
+"""The errors a person is meant to read: what was wrong, what is allowed, what to type."""
 
 
 class UserError(Exception):

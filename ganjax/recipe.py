@@ -1,4 +1,4 @@
-"""From the names in a configuration to the functions of the library: the one place that looks up."""
+"""From the names in a configuration to the functions of the library; nothing else looks up."""
 
 from typing import Any
 

@@ -9,9 +9,7 @@ from ganjax.models.shapes import check_channels
 from ganjax.typing import Array, Key, Variables
 
 
-def conv_classifier(
-    *, size: int, channels: int = 1, classes: int, width: int = 32
-) -> Model:
+def conv_classifier(*, size: int, channels: int = 1, classes: int, width: int = 32) -> Model:
     """Build a small convolutional classifier: three strided 3x3 convolutions, then the mean.
 
     Strides of 2 from the first layer on keep it cheap enough to train dozens of them for a study.

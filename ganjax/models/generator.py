@@ -74,7 +74,7 @@ def mlp_generator(
     check_channels(channels)
     check_classes(classes)
     module = _MLP(size, channels, tuple(widths), classes, output)
-    return _generator(module, classes, partial(latents, size=latent_size), latent_size)
+    return _generator(module, classes, latents, latent_size)
 
 
 def dcgan_generator(
@@ -110,7 +110,7 @@ def dcgan_generator(
     check_channels(channels)
     check_classes(classes)
     module = _DCGAN(size, channels, width, classes, output)
-    return _generator(module, classes, partial(latents, size=latent_size), latent_size)
+    return _generator(module, classes, latents, latent_size)
 
 
 class _MLP(nn.Module):
@@ -157,9 +157,12 @@ class _DCGAN(nn.Module):
 def _generator(
     module: nn.Module,
     classes: int | None,
-    sample_latents: Callable[[Key, int], Array],
+    latents: Callable[[Key, int, int], Array],
     latent_size: int,
 ) -> Generator:
+    def sample_latents(key: Key, count: int) -> Array:
+        return latents(key, count, latent_size)
+
     def init(key: Key) -> Variables:
         labels = None if classes is None else jnp.zeros(2, jnp.int32)
         return init_variables(module, key, jnp.zeros((2, latent_size)), labels)

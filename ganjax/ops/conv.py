@@ -61,7 +61,9 @@ def patches(images: Array, size: int, *, stride: int = 1, padding: int = 0) -> A
     images = jnp.pad(images, ((0, 0), border, border, (0, 0)))
     rows, columns = ((side - size) // stride + 1 for side in images.shape[1:3])
     shifted = [
-        images[:, i : i + stride * (rows - 1) + 1 : stride, j : j + stride * (columns - 1) + 1 : stride]
+        images[
+            :, i : i + stride * (rows - 1) + 1 : stride, j : j + stride * (columns - 1) + 1 : stride
+        ]
         for i, j in product(range(size), repeat=2)
     ]
     return jnp.concatenate(shifted, axis=-1)
@@ -87,10 +89,7 @@ def upsampling_conv(images: Array, kernel: Array) -> Array:
     # Output pixel 2i + a sees inputs i + a - 1 and i + a, weighted by kernel taps a and a + 2.
     rows = [
         jnp.stack(
-            [
-                conv(_window(images, a, b), kernel[a::2, b::2])
-                for b in (0, 1)
-            ],
+            [conv(_window(images, a, b), kernel[a::2, b::2]) for b in (0, 1)],
             axis=3,
         )
         for a in (0, 1)
@@ -100,5 +99,5 @@ def upsampling_conv(images: Array, kernel: Array) -> Array:
 
 
 def _window(images: Array, a: int, b: int) -> Array:
-    """Pad by one pixel, before or after, so that 2x2 windows start at pixel (i + a - 1, j + b - 1)."""
+    """Pad by a pixel before or after, so that 2x2 windows start at pixel (i + a - 1, j + b - 1)."""
     return jnp.pad(images, ((0, 0), (1 - a, a), (1 - b, b), (0, 0)))

@@ -28,13 +28,13 @@ class Entry(NamedTuple):
     """A candidate that validation chose for an arm, in one replicate.
 
     Attributes:
-      index: of the candidate.
+      candidate: its index.
       update: after which update its best classifiers were kept.
       accuracy: on the validation part, mean over seeds.
       loss: cross-entropy on the validation part, mean over seeds.
     """
 
-    index: int
+    candidate: int
     update: int
     accuracy: float
     loss: float
@@ -57,9 +57,7 @@ def line_up(
       The candidates, and for each arm the indices of its own.
     """
     crossed = [Candidate(ratio, strength) for ratio in ratios for strength in strengths]
-    without = [
-        Candidate(0.0, strength) for strength in _more(strengths, len(crossed))
-    ]
+    without = [Candidate(0.0, strength) for strength in _more(strengths, len(crossed))]
     candidates = tuple(dict.fromkeys([*without, *crossed]))  # shared ones are trained once
 
     def indices(wanted: Sequence[Candidate]) -> tuple[int, ...]:

@@ -121,9 +121,9 @@ def competition(
 
         def one_candidate(inputs):
             states, ratio, strength = inputs
-            return jax.vmap(
-                lambda state, key: train(state, ratio, strength, key, images, steps)
-            )(states, keys)
+            return jax.vmap(lambda state, key: train(state, ratio, strength, key, images, steps))(
+                states, keys
+            )
 
         across = _across(images.fit.images.shape[1])
         state, accuracy, loss = across(one_candidate, (entrants.state, ratios, strengths))

@@ -14,13 +14,12 @@ import numpy as np
 from ganjax.config import StudyConfig
 from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
 from ganjax.data.loader import Resident, to_device
-from ganjax.data.sources import Dataset
 from ganjax.data.splits import Draw, SealedTest
 from ganjax.progress import Progress
 from ganjax.study.arms import Candidate, Entry, choose
 from ganjax.study.competition import Competition, Entrants, Images
 from ganjax.synthesis import trained
-from ganjax.typing import Array, Key
+from ganjax.typing import Key
 
 PICTURES = 8
 """Images per class and kind that a replicate keeps for the report."""
@@ -135,7 +134,9 @@ def run(
     with _timed(seconds, "classifiers"):
         pool = Resident(jnp.asarray(images), jnp.asarray(labels))
         entrants, curves = _compete(contest, draw, pool, classifier_key, progress)
-    accuracy, loss, update = (np.asarray(x) for x in (entrants.accuracy, entrants.loss, entrants.update))
+    accuracy, loss, update = (
+        np.asarray(x) for x in (entrants.accuracy, entrants.loss, entrants.update)
+    )
     entries = {arm: choose(own, accuracy, loss, update) for arm, own in contest.arms.items()}
     with _timed(seconds, "test"):
         judgement = _judge(contest, entrants, entries, sealed, replicate)
@@ -148,7 +149,8 @@ def run(
         history=gan.history,
         parameters={
             **gan.parameters(),
-            "classifier": _count(entrants.best) // (len(accuracy) * contest.config.classifier.seeds),
+            "classifier": _count(entrants.best)
+            // (len(accuracy) * contest.config.classifier.seeds),
         },
         seconds=seconds,
         labels=judgement.labels,
@@ -190,10 +192,10 @@ def _judge(
     replicate: int,
 ):
     """Open the sealed test set for the chosen classifiers, and for nothing else."""
-    chosen = jnp.asarray([entry.index for entry in entries.values()])
+    chosen = jnp.asarray([entry.candidate for entry in entries.values()])
     variables = jax.tree.map(lambda leaf: leaf[chosen], entrants.best)
     choice = {
-        arm: {**contest.candidates[entry.index]._asdict(), "update": entry.update}
+        arm: {**contest.candidates[entry.candidate]._asdict(), "update": entry.update}
         for arm, entry in entries.items()
     }
 

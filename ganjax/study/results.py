@@ -60,7 +60,7 @@ def arm_results(
         "examples": updates * batch_size,
         "chosen": [
             {
-                **candidates[record.entries[arm].index]._asdict(),
+                **candidates[record.entries[arm].candidate]._asdict(),
                 "update": record.entries[arm].update,
                 "validation_accuracy": record.entries[arm].accuracy,
             }
@@ -139,7 +139,10 @@ def verdict(records: Sequence[Record], candidates: Sequence[Candidate], smallest
     return {
         "helps": helps,
         "text": f"{text}: {_gain_in_words(interval)}.",
-        "details": [*_reasons(helps, interval, smallest_gain, needed), *_choices(records, candidates)],
+        "details": [
+            *_reasons(helps, interval, smallest_gain, needed),
+            *_choices(records, candidates),
+        ],
         "smallest_gain": smallest_gain,
         "replicates_to_tell": needed,
     }
@@ -174,7 +177,7 @@ def _reasons(
 
 
 def _choices(records: Sequence[Record], candidates: Sequence[Candidate]) -> list[str]:
-    left_out = sum(candidates[r.entries[WITH].index].ratio == 0 for r in records)
+    left_out = sum(candidates[r.entries[WITH].candidate].ratio == 0 for r in records)
     if not left_out:
         return []
     return [

@@ -100,7 +100,9 @@ def study(
 
     contest = assemble(config, prepared)
     progress.say(f"T(x) in the discriminator: {_discriminator_policy(config)}")
-    progress.say(f"classical policy: {policy.describe(recipe.classifier_policy(config.classifier))}")
+    progress.say(
+        f"classical policy: {policy.describe(recipe.classifier_policy(config.classifier))}"
+    )
     records = []
     for replicate, draw in enumerate(prepared.draws):
         folder = out / "replicates" / str(replicate)
@@ -172,7 +174,12 @@ def summarise(
         "image": dict(zip(("height", "width", "channels"), fit.images.shape[1:], strict=True)),
         "arms": {
             arm: results.arm_results(
-                arm, records, contest.candidates, classes, updates=c.updates, batch_size=c.batch_size
+                arm,
+                records,
+                contest.candidates,
+                classes,
+                updates=c.updates,
+                batch_size=c.batch_size,
             )
             for arm in contest.arms
         },
@@ -197,7 +204,7 @@ def summarise(
             "history": {
                 "update": first.curves["update"],
                 "arms": {
-                    arm: [row[entry.index] for row in first.curves["accuracy"]]
+                    arm: [row[entry.candidate] for row in first.curves["accuracy"]]
                     for arm, entry in first.entries.items()
                 },
             },
@@ -285,7 +292,5 @@ def _arrays(tree: Any) -> list[Any]:
     import jax
 
     return [
-        leaf
-        for leaf in jax.tree.leaves(tree)
-        if hasattr(leaf, "nbytes") or hasattr(leaf, "size")
+        leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "nbytes") or hasattr(leaf, "size")
     ]

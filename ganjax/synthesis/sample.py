@@ -1,6 +1,5 @@
 """A trained generator, a key and labels in; images out."""
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np

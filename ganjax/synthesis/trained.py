@@ -1,7 +1,7 @@
 """A generator in a folder: trained there, found there again, sampled without its training set.
 
-    FOLDER/generator.json   the networks, the classes, the size: what is needed to sample
-    FOLDER/checkpoints/     the whole training state and its history
+FOLDER/generator.json   the networks, the classes, the size: what is needed to sample
+FOLDER/checkpoints/     the whole training state and its history
 """
 
 import json
@@ -55,9 +55,7 @@ class Description:
 
     def build(self) -> GAN:
         """Return the GAN's functions."""
-        return recipe.gan(
-            self.config, size=self.size, channels=self.channels, classes=self.classes
-        )
+        return recipe.gan(self.config, size=self.size, channels=self.channels, classes=self.classes)
 
 
 @dataclass(frozen=True)

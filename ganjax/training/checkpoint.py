@@ -38,7 +38,7 @@ class Checkpoints:
         )
 
     def restore(self, *, like: State) -> tuple[int, State, dict[str, list[float]]]:
-        """Return the newest step, its state (of the structure and dtypes of `like`), its history."""
+        """Return the newest step, its state (structure and dtypes of `like`) and its history."""
         step = self.latest()
         if step is None:
             raise FileNotFoundError(f"no checkpoint in {self._manager.directory}")

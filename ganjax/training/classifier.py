@@ -68,9 +68,7 @@ def classifier(
         (value, updates), gradient = jax.value_and_grad(loss, has_aux=True)(params)
         change, optimizer_state = optimizer.update(gradient, state.optimizer, params)
         variables = {**state.variables, **updates, "params": optax.apply_updates(params, change)}
-        state = replace(
-            state, step=state.step + 1, variables=variables, optimizer=optimizer_state
-        )
+        state = replace(state, step=state.step + 1, variables=variables, optimizer=optimizer_state)
         return state, {"loss": value}
 
     def logits(state: ClassifierState, images: Array) -> Array:

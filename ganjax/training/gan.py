@@ -54,7 +54,7 @@ def gan(
     images pass the same transforms T(x), with other random numbers for each image, in both updates
     (arXiv 2006.10738), so that the generator learns the images and not the transforms.
 
-        discriminator:  mean loss_D(D(T(x), y), D(T(G(z, y)), y)) + r1_weight / 2 * mean |dD/dT(x)|^2
+        discriminator:  mean loss_D(D(T(x), y), D(T(G(z, y)), y)) + gamma / 2 mean |dD/dT(x)|^2
         generator:      mean loss_G(D(T(G(z, y)), y))
 
     Generated images take the labels of the real ones beside them, so both sides of the
@@ -94,9 +94,7 @@ def gan(
         )
 
     def discriminate(params: Params, d: Variables, images: Array, labels: Array):
-        logits, updates = discriminator.apply(
-            {**d, "params": params}, images, labels, train=True
-        )
+        logits, updates = discriminator.apply({**d, "params": params}, images, labels, train=True)
         return logits, {**d, **updates}
 
     def discriminator_loss(params: Params, d: Variables, real: Array, fake: Array, labels: Array):
@@ -153,9 +151,9 @@ def gan(
         return state, metrics
 
     def sample(state: GANState, key: Key, labels: Array, first: int | Array = 0) -> Array:
-        latents = jax.vmap(
-            lambda i: generator.sample_latents(jax.random.fold_in(key, i), 1)[0]
-        )(first + jnp.arange(labels.shape[0]))
+        latents = jax.vmap(lambda i: generator.sample_latents(jax.random.fold_in(key, i), 1)[0])(
+            first + jnp.arange(labels.shape[0])
+        )
         variables = {**state.generator, "params": state.ema_params}
         return generator.apply(variables, latents, labels)[0]
 

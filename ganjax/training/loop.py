@@ -103,5 +103,5 @@ def _record(history: dict[str, list[float]], done: int, metrics: Metrics, tick: 
     history["update"].append(done)
     for name, value in values.items():
         history.setdefault(name, []).append(value)
-    losses = [f"{name.split('_')[0]} {v:.2f}" for name, v in values.items() if name.endswith("loss")]
-    tick(done, ", ".join(losses))
+    losses = {name: value for name, value in values.items() if name.endswith("_loss")}
+    tick(done, ", ".join(f"{name[:-5]} {value:.2f}" for name, value in losses.items()))
