@@ -70,7 +70,8 @@ def gan(
         discriminator without batch normalisation.
       generator_optimizer: `adam()` by default: 2e-4, beta1 0.5.
       discriminator_optimizer: likewise.
-      ema_decay: decay per step of the averaged parameters used for sampling.
+      ema_decay: decay per step of the averaged parameters used for sampling, reached gradually
+        as (1 + step) / (10 + step), so that a short training forgets its initial weights.
 
     Returns:
       The functions `init`, `step` and `sample`.
@@ -139,12 +140,13 @@ def gan(
             generator_optimizer, pull_back(wanted_change)[0], state.generator_optimizer, g["params"]
         )
 
+        decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
         state = replace(
             state,
             step=state.step + 1,
             generator={**g, **updates, "params": g_params},
             discriminator={**d, "params": d_params},
-            ema_params=optax.incremental_update(g_params, state.ema_params, 1 - ema_decay),
+            ema_params=optax.incremental_update(g_params, state.ema_params, 1 - decay),
             generator_optimizer=g_optimizer,
             discriminator_optimizer=d_optimizer,
         )

@@ -1,0 +1,209 @@
+"""The loop and its checkpoints: a training cut anywhere goes on as if it had not been."""
+
+from dataclasses import dataclass
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganjax import models, training
+from ganjax.ops import policy
+from ganjax.training import loop
+from ganjax.training.checkpoint import Checkpoints
+from ganjax.typing import Batch
+
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(scope="module")
+def data():
+    images = jax.random.uniform(jax.random.key(1), (20, 8, 8, 1), minval=-1.0)
+    return Batch(images, jnp.arange(20, dtype=jnp.int32) % 2)
+
+
+@pytest.fixture(scope="module")
+def gan():
+    shape = {"size": 8, "channels": 1, "classes": 2}
+    return training.gan(
+        models.mlp_generator(**shape, widths=(16,), latent_size=4),
+        models.mlp_discriminator(**shape, widths=(16,)),
+        augment=policy.diffaugment(),
+        r1_weight=0.1,
+    )
+
+
+@pytest.fixture(scope="module")
+def init(gan):
+    return jax.jit(gan.init)
+
+
+def draw(key, data):
+    indices = jax.random.randint(key, (4,), 0, len(data.labels))
+    return Batch(data.images[indices], data.labels[indices])
+
+
+@pytest.fixture(scope="module")
+def call(gan):
+    return loop.repeat(gan.step, draw)
+
+
+@pytest.fixture(scope="module")
+def run(call, init, data):
+    def run(updates, **settings):
+        return loop.train(
+            call, init(KEY), data, KEY, updates=updates, **{"steps_per_call": 2, **settings}
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(run):
+    return run(12)
+
+
+def test_metrics_are_recorded_for_every_call(uninterrupted):
+    state, history = uninterrupted
+    assert int(state.step) == 12
+    assert history["update"] == [2, 4, 6, 8, 10, 12]
+    assert set(history) >= {"discriminator_loss", "generator_loss", "r1"}
+    assert {len(values) for values in history.values()} == {6}
+    assert np.isfinite(list(history.values())).all()
+
+
+def test_steps_that_divide_the_updates_compile_one_program(gan, init, data):
+    call = loop.repeat(gan.step, draw)
+    loop.train(call, init(KEY), data, KEY, updates=6, steps_per_call=2)
+    assert call._cache_size() == 1
+
+
+@pytest.mark.parametrize("cut", [2, 6, 10])
+def test_a_training_cut_and_resumed_equals_the_uninterrupted_one(run, uninterrupted, tmp_path, cut):
+    run(cut, folder=tmp_path)
+    resumed, history = run(12, folder=tmp_path)
+    expected, expected_history = uninterrupted
+    chex.assert_trees_all_equal(resumed, expected)
+    assert history == expected_history
+
+
+def test_a_resumed_training_compiles_nothing_new(gan, init, data, tmp_path):
+    call = loop.repeat(gan.step, draw)
+    settings = {"steps_per_call": 2, "folder": tmp_path}
+    loop.train(call, init(KEY), data, KEY, updates=4, **settings)
+    loop.train(call, init(KEY), data, KEY, updates=8, **settings)
+    assert call._cache_size() == 1
+
+
+def test_a_cut_between_calls_gives_the_same_state(run, uninterrupted, tmp_path):
+    run(3, folder=tmp_path)
+    resumed, history = run(12, folder=tmp_path)
+    chex.assert_trees_all_equal(resumed, uninterrupted[0])
+    assert history["update"][:3] == [2, 3, 5]
+
+
+def test_the_cut_into_calls_does_not_change_the_state(run, uninterrupted):
+    state, history = run(12, steps_per_call=5)
+    chex.assert_trees_all_close(state, uninterrupted[0], rtol=1e-5, atol=1e-7)
+    assert history["update"] == [5, 10, 12]
+
+
+def test_a_finished_training_is_returned_without_a_step(init, run, data, tmp_path):
+    done, history = run(4, folder=tmp_path)
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("no step is left to take")
+
+    again, found = loop.train(
+        refuse, init(KEY), data, KEY, updates=4, steps_per_call=2, folder=tmp_path
+    )
+    chex.assert_trees_all_equal(again, done)
+    assert found == history
+
+
+def test_a_training_killed_midway_goes_on_from_its_last_checkpoint(
+    call, init, data, run, uninterrupted, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)  # one after every call
+    calls = []
+
+    def dies(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return call(*args, **kwargs)
+
+    settings = {"updates": 12, "steps_per_call": 2, "folder": tmp_path}
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(dies, init(KEY), data, KEY, **settings)
+    assert Checkpoints(tmp_path).latest() == 6
+    resumed, history = run(12, folder=tmp_path)
+    chex.assert_trees_all_equal(resumed, uninterrupted[0])
+    assert history == uninterrupted[1]
+
+
+def test_the_state_is_donated_but_data_and_key_stay_the_callers(call, init, data):
+    state, key = init(KEY), jax.random.key(5)
+    after, _ = call(state, data, key, steps=2)
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.generator))
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((after, data, key)))
+    call(after, data, key, steps=2)  # what came out can go in again
+
+
+def test_the_key_that_a_state_came_from_gives_it_again_after_donation(call, init, data):
+    one, _ = call(init(KEY), data, KEY, steps=2)
+    other, _ = call(init(KEY), data, KEY, steps=2)
+    chex.assert_trees_all_equal(one, other)
+
+
+def test_ticks_tell_the_steps_done_and_the_losses(run):
+    told = []
+    run(6, tick=lambda done, note="": told.append((done, note)))
+    assert [done for done, _ in told] == [2, 4, 6]
+    assert all("discriminator" in note and "generator" in note for _, note in told)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Count:
+    step: jax.Array
+
+
+def test_metrics_are_means_over_a_call():
+    def step(state, batch, key):
+        return Count(state.step + 1), {"seen": state.step.astype(jnp.float32)}
+
+    call = loop.repeat(step, lambda key, data: data)
+    _, metrics = call(Count(jnp.zeros((), jnp.int32)), jnp.zeros(1), KEY, steps=4)
+    assert float(metrics["seen"]) == 1.5  # of 0, 1, 2, 3
+
+
+def test_a_checkpoint_gives_back_what_was_saved(gan, init, tmp_path):
+    state = init(KEY)
+    store = Checkpoints(tmp_path / "deep" / "folder")
+    assert store.latest() is None
+    store.save(3, state, {"update": [1, 2, 3], "loss": [0.5, 0.25, 1e-9]})
+    abstract = jax.eval_shape(gan.init, KEY)
+    step, found, history = store.restore(like=abstract)
+    store.close()
+    assert step == 3
+    chex.assert_trees_all_equal(found, state)
+    chex.assert_trees_all_equal_shapes_and_dtypes(found, state)
+    assert history == {"update": [1, 2, 3], "loss": [0.5, 0.25, 1e-9]}
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    store = Checkpoints(tmp_path, keep=2)
+    for step in (1, 2, 3):
+        store.save(step, {"step": jnp.int32(step)}, {"update": [step]})
+    store.close()
+    folders = {path.name for path in tmp_path.iterdir() if path.is_dir()}
+    assert folders == {"2", "3"}
+
+
+def test_restoring_from_nothing_says_where_nothing_was(tmp_path):
+    store = Checkpoints(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        store.restore(like={"step": jnp.int32(0)})
+    store.close()
