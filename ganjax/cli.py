@@ -14,7 +14,7 @@ from rich.table import Table
 from tyro.conf import FlagCreatePairsOff, Positional
 
 from ganjax.config import Preset, StudyConfig, TrainConfig, study_preset
-from ganjax.errors import UserError
+from ganjax.errors import SealedTestError, UserError
 from ganjax.terminal import Terminal
 
 USAGE = """usage: ganjax VERB ...
@@ -161,7 +161,7 @@ VERBS: dict[str, type] = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a `UserError` is printed as one line, with exit code 2."""
+    """Run the command line; what the user can mend is printed as one line, with exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE)
@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     try:
         _run(arguments)
-    except UserError as error:
+    except (UserError, SealedTestError) as error:
         print(f"ganjax: error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -16,6 +16,8 @@ Network = Literal["auto", "dcgan", "mlp"]
 LossName = Literal["non_saturating", "minimax", "hinge", "least_squares", "wasserstein"]
 PolicyName = Literal["diffaugment", "classical", "none"]
 
+LARGEST_SEED = 2**32 - 1
+
 LARGEST_FOR_MLP = 16
 """Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
 
@@ -162,7 +164,7 @@ class StudyConfig:
                 f"--replicates must be at least 3, not {self.replicates}: with fewer, the 95 % "
                 "interval that the verdict rests on cannot be trusted"
             )
-        _at_least(self, 0, "seed")
+        _check_seed(self.seed)
         _at_least(self, 1, "pool")
         _positive(self, "smallest_gain")
         for name in ("test_fraction", "validation_fraction"):
@@ -193,7 +195,7 @@ class TrainConfig:
     def __post_init__(self):
         if self.per_class is not None and self.per_class < 1:
             raise UserError(f"--per-class must be at least 1, not {self.per_class}")
-        _at_least(self, 0, "seed")
+        _check_seed(self.seed)
 
 
 def study_preset(preset: Preset, source: str, **given: Any) -> StudyConfig:
@@ -242,6 +244,8 @@ def claim_folder(out: Path, config: Any) -> dict[str, Any] | None:
         found = json.loads(stored.read_text())
     except ValueError:
         raise UserError(f"{stored} is no JSON; give a new folder with --out") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{stored} is no ganjax run's; give a new folder with --out")
     changes = differences(found, to_json(config))
     if changes:
         raise UserError(
@@ -258,8 +262,15 @@ def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
 
 def _at_least(config: Any, least: float, *names: str) -> None:
     for name in names:
-        if getattr(config, name) < least:
+        if not getattr(config, name) >= least:  # nor where it is no number
             raise UserError(f"{name} must be at least {least}, not {getattr(config, name)}")
+
+
+def _check_seed(seed: int) -> None:
+    """Refuse seeds that JAX's keys would not tell apart."""
+    if not 0 <= seed <= LARGEST_SEED:
+        bound = "at least 0" if seed < 0 else f"at most {LARGEST_SEED}"
+        raise UserError(f"seed must be {bound}, not {seed}")
 
 
 def _positive(config: Any, *names: str) -> None:

@@ -58,6 +58,9 @@ def read_prepared(name: str, data_dir: str | Path | None, tell: Tell) -> Source:
 
 def _builder(name: str, data_dir: Path) -> Any:
     import tensorflow_datasets as tfds
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)  # else TFDS recommends OpenCV at every start
 
     versions = sorted(
         (file.parent for file in (data_dir / name).glob("*/dataset_info.json")),
