@@ -1,6 +1,7 @@
 """The command line: one verb per subcommand; it parses, calls and prints, and decides nothing."""
 
 import dataclasses
+import inspect
 import shlex
 import sys
 from collections.abc import Callable
@@ -176,6 +177,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (UserError, SealedTestError) as error:
         print(f"ganjax: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        print(f"ganjax: error: {error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("ganjax: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(130)
@@ -189,6 +193,7 @@ def _run(arguments: list[str]) -> None:
         VERBS[verb],
         args=rest,
         prog=f"ganjax {verb}",
+        description=inspect.getdoc(VERBS[verb]),  # tyro's own reading leaves the examples out
         config=(FlagCreatePairsOff,),
         **_defaults(verb, rest),
     )

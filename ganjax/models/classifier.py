@@ -3,9 +3,10 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
+from ganjax.errors import UserError
 from ganjax.models.layers import Conv, apply_module, init_variables
 from ganjax.models.model import Model
-from ganjax.models.shapes import check_channels
+from ganjax.models.shapes import check_channels, check_classes
 from ganjax.typing import Array, Key, Variables
 
 
@@ -25,8 +26,14 @@ def conv_classifier(*, size: int, channels: int = 1, classes: int, width: int = 
     Returns:
       A `Model` from images `[batch, size, size, channels]` in [-1, 1] to logits
       `[batch, classes]`.
+
+    Raises:
+      UserError: size, channels or classes out of range.
     """
     check_channels(channels)
+    check_classes(classes)
+    if size < 8:
+        raise UserError(f"the classifier needs images of at least 8 pixels a side, not {size}")
     module = _ConvClassifier(classes, width)
 
     def init(key: Key) -> Variables:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax.numpy as jnp
 
-from ganjax.models.layers import Conv, Projection, apply_module, dcgan_normal, init_variables
+from ganjax.models.layers import (
+    Conv,
+    Projection,
+    apply_module,
+    dcgan_normal,
+    he_normal,
+    init_variables,
+)
 from ganjax.models.model import Model
 from ganjax.models.shapes import check_channels, check_classes, check_power_of_two
 from ganjax.typing import Array, Key, Variables
@@ -93,7 +100,7 @@ class _DCGAN(nn.Module):
     def __call__(self, images: Array, labels: Array | None, *, train: bool) -> Array:
         halvings = int(math.log2(self.size)) - 2
         layers = max(halvings, 3)
-        kernel_init = dcgan_normal if self.batch_norm else nn.initializers.he_normal()
+        kernel_init = dcgan_normal if self.batch_norm else he_normal
         hidden = images
         for i in range(layers):
             normalized = self.batch_norm and i > 0

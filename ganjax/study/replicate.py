@@ -1,7 +1,6 @@
 """One replicate: a fresh draw, a GAN trained on it alone, all candidates, choices, one look."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from time import perf_counter
@@ -88,7 +87,6 @@ class Contest:
       candidates: the ways to train.
       arms: which candidates each arm chooses from.
       description: of the GAN.
-      gan_call: its compiled call.
       competition: the classifiers' functions.
     """
 
@@ -96,7 +94,6 @@ class Contest:
     candidates: tuple[Candidate, ...]
     arms: dict[str, tuple[int, ...]]
     description: trained.Description
-    gan_call: Callable
     competition: Competition
 
 
@@ -126,10 +123,7 @@ def run(
     gan_key, pool_key, classifier_key = jax.random.split(key, 3)
 
     with _timed(seconds, "gan"):
-        gan = trained.train_in(
-            folder, contest.description, draw.fit, gan_key,
-            call=contest.gan_call, progress=progress,
-        )  # fmt: skip
+        gan = trained.train_in(folder, contest.description, draw.fit, gan_key, progress=progress)
         images, labels = gan.sample(pool_key, contest.config.pool, progress)
     with _timed(seconds, "classifiers"):
         pool = Resident(jnp.asarray(images), jnp.asarray(labels))

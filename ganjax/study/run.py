@@ -6,12 +6,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from ganjax import environment, recipe
 from ganjax.config import StudyConfig, claim_folder, to_json
 from ganjax.data import loader, sources, splits
-from ganjax.data.atomic import write_json_atomically
+from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
 from ganjax.errors import UserError
 from ganjax.ops import policy
 from ganjax.progress import Progress, Silent
@@ -117,7 +115,9 @@ def study(
     seconds["total"] = round(sum(seconds.values()), 3)
 
     found = summarise(config, prepared, contest, records, seconds, command)
-    np.savez_compressed(out / "pictures.npz", real=records[0].real, generated=records[0].generated)
+    write_arrays_atomically(
+        out / "pictures.npz", real=records[0].real, generated=records[0].generated
+    )
     write_json_atomically(out / "results.json", found)
     return found
 
@@ -135,7 +135,6 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
         candidates=candidates,
         arms=own,
         description=description,
-        gan_call=trained.compile_call(description),
         competition=competition(
             recipe.classifier(c, size=size, channels=channels, classes=classes),
             candidates=len(candidates),
@@ -241,7 +240,7 @@ def dry_run(config: StudyConfig, out: Path, progress: Progress) -> list[str]:
         "discriminator": trained.parameter_count(gan.discriminator),
         "classifier": trained.parameter_count(entrants.state.variables) // classifiers,
     }
-    held = sum(leaf.nbytes for tree in (gan, entrants) for leaf in _arrays(tree))
+    held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((gan, entrants)))
     held += prepared.pool.images.nbytes + config.pool * fit.images[0].nbytes
     lines = [
         f"images: {len(prepared.pool)} to draw from, {len(prepared.sealed)} sealed for the test, "
@@ -286,11 +285,3 @@ def _table(
     """Arrange a number per candidate by ratio and strength; None where none was tried."""
     found = dict(zip(candidates, values, strict=True))
     return [[found.get(arms.Candidate(r, s)) for s in strengths] for r in ratios]
-
-
-def _arrays(tree: Any) -> list[Any]:
-    import jax
-
-    return [
-        leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "nbytes") or hasattr(leaf, "size")
-    ]

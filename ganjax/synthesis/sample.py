@@ -1,5 +1,8 @@
 """A trained generator, a key and labels in; images out."""
 
+from collections.abc import Callable
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,7 @@ import numpy as np
 from ganjax.data.loader import to_uint8
 from ganjax.progress import Tick
 from ganjax.training import GAN, GANState
-from ganjax.typing import Key
+from ganjax.typing import Array, Key
 
 
 def sample_images(
@@ -36,20 +39,27 @@ def sample_images(
       uint8 `[count, height, width, channels]`.
     """
 
-    @jax.jit
-    def draw(state, key, labels, first):
-        return to_uint8(gan.sample(state, key, labels, first))
-
     labels = np.asarray(labels, np.int32)
     batch_size = min(batch_size, len(labels))
     images = []
     for first in range(0, len(labels), batch_size):
         part = labels[first : first + batch_size]
         padded = np.pad(part, (0, batch_size - len(part)))  # one shape, compiled once
-        drawn = draw(state, key, jnp.asarray(padded), first)
+        drawn = _compiled(gan)(state, key, jnp.asarray(padded), first)
         images.append(np.asarray(drawn)[: len(part)])
         tick(first + len(part))
     return np.concatenate(images)
+
+
+@cache
+def _compiled(gan: GAN) -> Callable[..., Array]:
+    """Compile a GAN's sampling once, however often it is asked for."""
+
+    @jax.jit
+    def draw(state: GANState, key: Key, labels: Array, first: int) -> Array:
+        return to_uint8(gan.sample(state, key, labels, first))
+
+    return draw
 
 
 def balanced_labels(count: int, classes: int) -> np.ndarray:

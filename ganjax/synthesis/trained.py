@@ -5,17 +5,17 @@ FOLDER/checkpoints/     the whole training state and its history
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jax
-import numpy as np
 
 from ganjax import recipe
 from ganjax.config import GANConfig
 from ganjax.data.atomic import write_json_atomically
-from ganjax.data.loader import sample_batch, to_device
+from ganjax.data.loader import Resident, sample_batch, to_device
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
@@ -24,7 +24,7 @@ from ganjax.synthesis.sample import balanced_labels, sample_images
 from ganjax.training import GAN, GANState
 from ganjax.training.checkpoint import Checkpoints
 from ganjax.training.loop import repeat, train
-from ganjax.typing import Key
+from ganjax.typing import Batch, Key
 
 CALLS = 40
 """Compiled calls that a training is cut into: as often it tells how far it is."""
@@ -54,8 +54,8 @@ class Description:
         return len(self.class_names) or None
 
     def build(self) -> GAN:
-        """Return the GAN's functions."""
-        return recipe.gan(self.config, size=self.size, channels=self.channels, classes=self.classes)
+        """Return the GAN's functions; equal descriptions share them, and what they compile to."""
+        return _build(self)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,6 @@ def train_in(
     dataset: Dataset,
     key: Key,
     *,
-    call: Any = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train a GAN on a data set, or go on from the newest checkpoint in the folder.
@@ -113,7 +112,6 @@ def train_in(
       description: what `describe` returned.
       dataset: the training images.
       key: of the initial weights and of every step.
-      call: a compiled `compile_call(description)` to share between trainings.
       progress: where to tell how far it is.
 
     Returns:
@@ -123,10 +121,11 @@ def train_in(
     gan = description.build()
     write_json_atomically(folder / "generator.json", {"schema": 1, **asdict(description)})
     init_key, train_key = jax.random.split(key)
-    state = jax.jit(gan.init)(init_key)
+    init, call = _compiled(description)
+    state = init(init_key)
     with (progress or Silent()).stage("train the GAN", config.updates, "updates") as tick:
         state, history = train(
-            call or compile_call(description),
+            call,
             state,
             to_device(dataset),
             train_key,
@@ -138,14 +137,25 @@ def train_in(
     return Trained(description, gan, state, history)
 
 
-def compile_call(description: Description):
-    """Return the compiled many-step call of a GAN, to be shared by trainings of one description."""
-    batch_size = description.config.batch_size
+@cache
+def _build(description: Description) -> GAN:
+    return recipe.gan(
+        description.config,
+        size=description.size,
+        channels=description.channels,
+        classes=description.classes,
+    )
 
-    def draw(key, data):
+
+@cache
+def _compiled(description: Description) -> tuple[Callable, Callable]:
+    """Return the jitted `init` and many-step call, shared by all trainings of a description."""
+    gan, batch_size = description.build(), description.config.batch_size
+
+    def draw(key: Key, data: Resident) -> Batch:
         return sample_batch(key, data, batch_size)
 
-    return repeat(description.build().step, draw)
+    return jax.jit(gan.init), repeat(gan.step, draw)
 
 
 def load(folder: Path) -> Trained:
@@ -171,14 +181,12 @@ def load(folder: Path) -> Trained:
     )
     gan = description.build()
     abstract = jax.eval_shape(gan.init, jax.random.key(0))
+    if not (folder / "checkpoints").is_dir():
+        raise UserError(f"{folder} has no checkpoint yet: run its 'ganjax train' again")
     store = Checkpoints(folder / "checkpoints")
     if store.latest() is None:
+        store.close()
         raise UserError(f"{folder} has no checkpoint yet: run its 'ganjax train' again")
     _, state, history = store.restore(like=abstract)
     store.close()
     return Trained(description, gan, state, history)
-
-
-def labelled_by_class(images: np.ndarray, labels: np.ndarray, classes: int, each: int):
-    """Arrange the first `each` images of each class as uint8 `[classes, each, h, w, c]`."""
-    return np.stack([images[labels == label][:each] for label in range(classes)])

@@ -1,6 +1,7 @@
 """Every network at every size: shapes, ranges, labels, parameters, batch statistics."""
 
 from functools import partial
+from itertools import pairwise
 
 import chex
 import jax
@@ -29,6 +30,18 @@ every_shape = pytest.mark.parametrize(
     ("size", "channels", "classes"),
     [(size, channels, classes) for size in SIZES for channels in (1, 3) for classes in (None, 5)],
 )
+
+
+def variables_of(model):
+    """Variables of a network's structure without compiling its `init`."""
+    rng = np.random.default_rng(0)
+
+    def fill(path, leaf):
+        is_variance = jax.tree_util.keystr(path).endswith("['var']")
+        values = np.ones(leaf.shape) if is_variance else rng.normal(scale=0.3, size=leaf.shape)
+        return jnp.asarray(values, leaf.dtype)
+
+    return jax.tree_util.tree_map_with_path(fill, jax.eval_shape(model.init, KEY))
 
 
 def labels_for(classes, batch=4):
@@ -80,7 +93,7 @@ def test_a_classifier_gives_one_logit_per_class(size, channels):
 @pytest.mark.parametrize("output", [models.tanh_output, models.sigmoid_output])
 def test_images_stay_in_range_and_the_label_changes_them(build, output):
     generator = build(size=8, channels=3, classes=5, output=output)
-    variables = generator.init(KEY)
+    variables = variables_of(generator)
     apply = jax.jit(generator.apply)
     latents = 5 * generator.sample_latents(KEY, 4)
     images, updates = apply(variables, latents, jnp.zeros(4, jnp.int32))
@@ -89,13 +102,13 @@ def test_images_stay_in_range_and_the_label_changes_them(build, output):
     assert updates == {}
     others, _ = apply(variables, latents, jnp.ones(4, jnp.int32))
     assert (jnp.abs(images - others).max(axis=(1, 2, 3)) > 1e-6).all()
-    assert (jnp.abs(images[0] - images[1:]).max(axis=(1, 2, 3)) > 1e-6).all()  # latents too
+    assert (jnp.abs(images[:1] - images[1:]).max(axis=(1, 2, 3)) > 1e-6).all()  # latents too
 
 
 @every_generator
 def test_at_16_pixels_a_real_image_comes_out(build):
     generator = build(size=16, channels=1)
-    images, _ = jax.jit(generator.apply)(generator.init(KEY), generator.sample_latents(KEY, 2))
+    images, _ = jax.jit(generator.apply)(variables_of(generator), generator.sample_latents(KEY, 2))
     chex.assert_shape(images, (2, 16, 16, 1))
     assert jnp.isfinite(images).all()
 
@@ -103,7 +116,7 @@ def test_at_16_pixels_a_real_image_comes_out(build):
 @every_discriminator
 def test_the_label_changes_the_logit_of_a_conditional_discriminator(build):
     discriminator = build(size=8, channels=1, classes=5)
-    variables = discriminator.init(KEY)
+    variables = variables_of(discriminator)
     images = jax.random.normal(KEY, (4, 8, 8, 1))
     apply = jax.jit(discriminator.apply)
     one, _ = apply(variables, images, jnp.zeros(4, jnp.int32))
@@ -143,10 +156,10 @@ def test_a_generator_draws_the_latents_that_it_was_given(build):
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_only_training_changes_batch_statistics(batch_norm):
     discriminator = models.dcgan_discriminator(size=8, width=4, batch_norm=batch_norm)
-    variables = discriminator.init(KEY)
+    variables = variables_of(discriminator)
     images = 1 + jax.random.normal(KEY, (4, 8, 8, 1))
     assert ("batch_stats" in variables) == batch_norm
-    assert jax.jit(discriminator.apply)(variables, images)[1] == {}
+    assert discriminator.apply(variables, images)[1] == {}
     _, updates = jax.jit(partial(discriminator.apply, train=True))(variables, images)
     if batch_norm:
         before, after = variables["batch_stats"], updates["batch_stats"]
@@ -161,7 +174,7 @@ def test_without_batch_norm_images_of_a_batch_do_not_influence_each_other():
     discriminator = models.dcgan_discriminator(size=8, width=4, batch_norm=False)
     apply = jax.jit(partial(discriminator.apply, train=True))
     images = jax.random.normal(KEY, (4, 8, 8, 1))
-    variables = discriminator.init(KEY)
+    variables = variables_of(discriminator)
     one, _ = apply(variables, images)
     other, _ = apply(variables, images.at[1:].set(0.5))
     np.testing.assert_allclose(one[0], other[0], rtol=1e-5)
@@ -169,16 +182,25 @@ def test_without_batch_norm_images_of_a_batch_do_not_influence_each_other():
 
 
 def test_a_classifier_has_no_batch_statistics():
-    variables = models.conv_classifier(size=8, classes=3, width=4).init(KEY)
+    model = models.conv_classifier(size=8, classes=3, width=4)
+    variables = jax.eval_shape(model.init, KEY)
     assert set(variables) == {"params"}
 
 
-def test_the_same_key_gives_the_same_weights_and_another_key_others():
-    init = models.dcgan_generator(size=8, width=4).init
+@pytest.mark.parametrize("build", [models.mlp_generator, models.dcgan_generator])
+def test_the_same_key_gives_the_same_weights_and_another_key_others(build):
+    init = jax.jit(build(size=8).init)
     chex.assert_trees_all_equal(init(KEY), init(KEY))
-    one, other = init(KEY)["params"], init(jax.random.key(1))["params"]
-    kernel = lambda params: params["Dense_0"]["kernel"]  # noqa: E731
-    assert jnp.any(kernel(one) != kernel(other))
+    one, other = (init(key)["params"]["Dense_0"]["kernel"] for key in (KEY, jax.random.key(1)))
+    assert jnp.any(one != other)
+
+
+def test_dcgan_draws_weights_of_deviation_one_fiftieth():
+    params = jax.jit(models.dcgan_generator(size=8, width=16).init)(KEY)["params"]
+    kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1 and leaf.size > 1000]
+    assert len(kernels) >= 3
+    for kernel in kernels:
+        assert abs(float(kernel.std()) - 0.02) < 0.002
 
 
 def parameters_of(model):
@@ -218,7 +240,7 @@ def test_dcgan_at_32_pixels_has_the_parameters_of_the_papers_layers():
 
 
 def dense_parameters(widths):
-    return sum(inputs * outputs + outputs for inputs, outputs in zip(widths, widths[1:]))
+    return sum(inputs * outputs + outputs for inputs, outputs in pairwise(widths))
 
 
 def test_the_tutorials_fully_connected_gan_has_their_parameters():

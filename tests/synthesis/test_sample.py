@@ -13,7 +13,7 @@ KEY = jax.random.key(3)
 def trained():
     shape = {"size": 8, "channels": 3, "classes": 3}
     gan = training.gan(
-        models.dcgan_generator(**shape, width=4, latent_size=8),
+        models.mlp_generator(**shape, widths=(16,), latent_size=8),
         models.mlp_discriminator(**shape, widths=(8,)),
     )
     return gan, jax.jit(gan.init)(jax.random.key(0))

@@ -14,7 +14,7 @@ from ganjax.errors import UserError
 from ganjax.synthesis import trained
 
 KEY = jax.random.key(0)
-CONFIG = GANConfig(width=8, latent_size=4, batch_size=4, updates=6)
+CONFIG = GANConfig(width=8, latent_size=4, batch_size=4, updates=6, augment="none")
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,9 @@ def description(dataset):
 
 
 @pytest.fixture(scope="module")
-def call(description):
-    return trained.compile_call(description)
-
-
-@pytest.fixture(scope="module")
-def run(dataset, description, call, tmp_path_factory):
+def run(dataset, description, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    return folder, trained.train_in(folder, description, dataset, KEY, call=call)
+    return folder, trained.train_in(folder, description, dataset, KEY)
 
 
 def test_a_description_names_the_classes_and_fills_in_the_network(description):
@@ -80,9 +75,9 @@ def test_a_loaded_gan_makes_the_same_images_without_the_data(run):
     assert labels.tolist() == [0, 1, 0, 1, 0, 1]
 
 
-def test_training_again_in_the_folder_returns_what_is_there(run, dataset, description, call):
+def test_training_again_in_the_folder_returns_what_is_there(run, dataset, description):
     folder, gan = run
-    again = trained.train_in(folder, description, dataset, KEY, call=call)
+    again = trained.train_in(folder, description, dataset, KEY)
     chex.assert_trees_all_equal(again.state, gan.state)
     assert again.history == gan.history
 
@@ -111,7 +106,5 @@ def test_loading_before_the_first_checkpoint_says_to_train_again(run, tmp_path):
         synthesis.load(tmp_path)
 
 
-def test_images_of_each_class_are_put_in_rows():
-    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
-    rows = trained.labelled_by_class(images, np.array([0, 1, 0, 1, 0, 1]), 2, 2)
-    assert rows[..., 0, 0, 0].tolist() == [[0, 2], [1, 3]]
+def test_equal_descriptions_share_what_they_compile(description, dataset):
+    assert trained.describe(CONFIG, dataset).build() is description.build()

@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from ganjax import models, training
+from ganjax import training
 from ganjax.models import Model
 from ganjax.ops import policy
 from ganjax.typing import Batch
@@ -61,27 +61,25 @@ def test_one_program_serves_every_strength():
 
 
 def test_a_step_is_a_pure_function():
-    classifier = training.classifier(models.conv_classifier(size=8, classes=CLASSES, width=4))
-    data = Batch(jax.random.normal(KEY, (BATCH, 8, 8, 1)), DATA.labels)
-    state, step = jax.jit(classifier.init)(KEY), jax.jit(classifier.step)
-    before = jax.tree.map(np.array, (state, data))
-    one, other = step(state, data, KEY), step(state, data, KEY)
+    classifier = training.classifier(linear(), augment=policy.classical())
+    state, step = classifier.init(KEY), jax.jit(classifier.step)
+    before = jax.tree.map(np.array, (state, DATA))
+    one, other = step(state, DATA, KEY), step(state, DATA, KEY)
     chex.assert_trees_all_equal(one, other)
-    chex.assert_trees_all_equal(before, (state, data))
+    chex.assert_trees_all_equal(before, (state, DATA))
 
 
 def test_several_classifiers_train_at_once_as_they_would_alone():
-    classifier = training.classifier(models.conv_classifier(size=8, classes=CLASSES, width=4))
-    data = Batch(jax.random.normal(KEY, (BATCH, 8, 8, 1)), DATA.labels)
+    classifier, data = training.classifier(linear()), DATA
     keys = jax.random.split(KEY, 2)
-    states = jax.vmap(classifier.init)(keys)
+    states = jax.jit(jax.vmap(classifier.init))(keys)
     together, metrics = jax.jit(jax.vmap(classifier.step, in_axes=(0, None, 0)))(states, data, keys)
+    step = jax.jit(classifier.step)
+
+    def nth(tree, i):
+        return jax.tree.map(lambda leaf: leaf[i], tree)
+
     for i in range(2):
-        state = jax.tree.map(lambda leaf: leaf[i], states)  # noqa: B023
-        alone, alone_metrics = jax.jit(classifier.step)(state, data, keys[i])
+        alone, alone_metrics = step(nth(states, i), data, keys[i])
         np.testing.assert_allclose(metrics["loss"][i], alone_metrics["loss"], rtol=1e-5)
-        chex.assert_trees_all_close(
-            jax.tree.map(lambda leaf: leaf[i], together.variables),  # noqa: B023
-            alone.variables,
-            atol=1e-4,
-        )
+        chex.assert_trees_all_close(nth(together.variables, i), alone.variables, atol=1e-4)

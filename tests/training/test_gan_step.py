@@ -231,15 +231,16 @@ def test_the_penalty_is_the_squared_gradient_of_the_logits():
 
 
 def test_averaged_parameters_follow_by_the_decay():
-    gan = build(ema_decay=0.9)
+    gan = build(ema_decay=0.2)
     step, state = jax.jit(gan.step), gan.init(KEY)
     expected = state.generator["params"]["w"]
     assert_close(state.ema_params["w"], expected)
-    for seed in range(3):
-        state, _ = step(state, REAL, jax.random.key(seed))
-        expected = 0.9 * expected + 0.1 * state.generator["params"]["w"]
+    # It is reached gradually, as (1 + step) / (10 + step), so that the start is forgotten.
+    for taken, decay in enumerate([1 / 10, 2 / 11, 0.2, 0.2]):
+        state, _ = step(state, REAL, jax.random.key(taken))
+        expected = decay * expected + (1 - decay) * state.generator["params"]["w"]
         assert_close(state.ema_params["w"], expected)
-    assert int(state.step) == 3
+    assert int(state.step) == 4
 
 
 def test_samples_come_from_the_averaged_parameters():
@@ -265,8 +266,8 @@ def conv_gan():
     shape = {"size": 8, "channels": 1, "classes": CLASSES, "width": 4}
     gan = training.gan(
         models.dcgan_generator(**shape, latent_size=8),
-        models.dcgan_discriminator(**shape),
-        augment=policy.diffaugment(),
+        models.mlp_discriminator(size=8, classes=CLASSES, widths=(8,)),
+        augment=(policy.Transform(augment.random_brightness, 0.2),),
     )
     return gan, jax.jit(gan.init)(KEY), jax.jit(gan.step)
 
@@ -275,6 +276,20 @@ def conv_gan():
 def conv_batch():
     images = jax.random.uniform(jax.random.key(2), (BATCH, 8, 8, 1), minval=-1.0)
     return Batch(images, REAL.labels)
+
+
+def test_the_discriminator_keeps_the_statistics_of_the_real_images():
+    linear = linear_discriminator()
+
+    def apply(variables, images, labels=None, *, train=False):
+        return linear.apply(variables, images)[0], {"batch_stats": jnp.mean(images)}
+
+    def init(key):
+        return {**linear.init(key), "batch_stats": jnp.zeros(())}
+
+    gan = build(Model(init, apply))
+    after, _ = jax.jit(gan.step)(gan.init(KEY), REAL, KEY)
+    assert_close(after.discriminator["batch_stats"], jnp.mean(REAL.images))
 
 
 def test_a_step_is_a_pure_function(conv_gan, conv_batch):
@@ -308,12 +323,11 @@ def test_the_average_shares_no_buffer_with_the_generator():
 def test_image_i_is_the_same_in_every_batch(conv_gan):
     gan, state, _ = conv_gan
     labels = jnp.arange(7, dtype=jnp.int32) % CLASSES
-    together = gan.sample(state, KEY, labels)
+    sample = jax.jit(gan.sample)
+    together = sample(state, KEY, labels)
     chex.assert_shape(together, (7, 8, 8, 1))
-    in_parts = jnp.concatenate(
-        [gan.sample(state, KEY, labels[:3]), gan.sample(state, KEY, labels[3:], first=3)]
-    )
-    assert_close(together, in_parts)
+    in_parts = [sample(state, KEY, labels[i : i + 4], first=i) for i in (0, 3)]
+    assert_close(together, jnp.concatenate([in_parts[0][:3], in_parts[1]]))
     assert jnp.abs(together[0] - together[2]).max() > 1e-6  # one class, other latents
 
 

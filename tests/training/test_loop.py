@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ganjax import models, training
-from ganjax.ops import policy
+from ganjax.ops import augment, policy
 from ganjax.training import loop
 from ganjax.training.checkpoint import Checkpoints
 from ganjax.typing import Batch
@@ -29,8 +29,7 @@ def gan():
     return training.gan(
         models.mlp_generator(**shape, widths=(16,), latent_size=4),
         models.mlp_discriminator(**shape, widths=(16,)),
-        augment=policy.diffaugment(),
-        r1_weight=0.1,
+        augment=(policy.Transform(augment.random_brightness, 0.2),),
     )
 
 
@@ -68,18 +67,12 @@ def test_metrics_are_recorded_for_every_call(uninterrupted):
     state, history = uninterrupted
     assert int(state.step) == 12
     assert history["update"] == [2, 4, 6, 8, 10, 12]
-    assert set(history) >= {"discriminator_loss", "generator_loss", "r1"}
+    assert set(history) >= {"discriminator_loss", "generator_loss"}
     assert {len(values) for values in history.values()} == {6}
     assert np.isfinite(list(history.values())).all()
 
 
-def test_steps_that_divide_the_updates_compile_one_program(gan, init, data):
-    call = loop.repeat(gan.step, draw)
-    loop.train(call, init(KEY), data, KEY, updates=6, steps_per_call=2)
-    assert call._cache_size() == 1
-
-
-@pytest.mark.parametrize("cut", [2, 6, 10])
+@pytest.mark.parametrize("cut", [2, 10])
 def test_a_training_cut_and_resumed_equals_the_uninterrupted_one(run, uninterrupted, tmp_path, cut):
     run(cut, folder=tmp_path)
     resumed, history = run(12, folder=tmp_path)
@@ -88,25 +81,11 @@ def test_a_training_cut_and_resumed_equals_the_uninterrupted_one(run, uninterrup
     assert history == expected_history
 
 
-def test_a_resumed_training_compiles_nothing_new(gan, init, data, tmp_path):
-    call = loop.repeat(gan.step, draw)
-    settings = {"steps_per_call": 2, "folder": tmp_path}
-    loop.train(call, init(KEY), data, KEY, updates=4, **settings)
-    loop.train(call, init(KEY), data, KEY, updates=8, **settings)
-    assert call._cache_size() == 1
-
-
 def test_a_cut_between_calls_gives_the_same_state(run, uninterrupted, tmp_path):
     run(3, folder=tmp_path)
     resumed, history = run(12, folder=tmp_path)
     chex.assert_trees_all_equal(resumed, uninterrupted[0])
     assert history["update"][:3] == [2, 3, 5]
-
-
-def test_the_cut_into_calls_does_not_change_the_state(run, uninterrupted):
-    state, history = run(12, steps_per_call=5)
-    chex.assert_trees_all_close(state, uninterrupted[0], rtol=1e-5, atol=1e-7)
-    assert history["update"] == [5, 10, 12]
 
 
 def test_a_finished_training_is_returned_without_a_step(init, run, data, tmp_path):
@@ -170,13 +149,36 @@ class Count:
     step: jax.Array
 
 
-def test_metrics_are_means_over_a_call():
+def zero():
+    return Count(jnp.zeros((), jnp.int32))
+
+
+def count_call():
     def step(state, batch, key):
         return Count(state.step + 1), {"seen": state.step.astype(jnp.float32)}
 
-    call = loop.repeat(step, lambda key, data: data)
-    _, metrics = call(Count(jnp.zeros((), jnp.int32)), jnp.zeros(1), KEY, steps=4)
+    return loop.repeat(step, lambda key, data: data)
+
+
+def test_metrics_are_means_over_a_call():
+    _, metrics = count_call()(zero(), jnp.zeros(1), KEY, steps=4)
     assert float(metrics["seen"]) == 1.5  # of 0, 1, 2, 3
+
+
+def test_steps_that_divide_the_updates_compile_one_program(tmp_path):
+    settings = {"steps_per_call": 2, "folder": tmp_path}
+    for updates in (4, 10):  # from the start, then resumed
+        call = count_call()
+        loop.train(call, zero(), jnp.zeros(1), KEY, updates=updates, **settings)
+        assert call._cache_size() == 1
+
+
+def test_a_rest_compiles_one_program_more_and_is_taken():
+    call = count_call()
+    state, history = loop.train(call, zero(), jnp.zeros(1), KEY, updates=12, steps_per_call=5)
+    assert call._cache_size() == 2
+    assert int(state.step) == 12
+    assert history == {"update": [5, 10, 12], "seen": [2.0, 7.0, 10.5]}
 
 
 def test_a_checkpoint_gives_back_what_was_saved(gan, init, tmp_path):

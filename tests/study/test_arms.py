@@ -1,0 +1,90 @@
+"""Both sides of the comparison choose from equally many candidates; validation alone decides."""
+
+import numpy as np
+import pytest
+
+from ganjax.config import ClassifierConfig, study_preset
+from ganjax.study.arms import WITH, WITHOUT, Candidate, choose, line_up
+
+GRIDS = [
+    ((0.0, 0.5), (0.0, 1.0)),
+    ((0.0, 0.25, 0.5), (0.0, 0.5, 1.0)),
+    ((0.0, 0.25, 0.5, 0.75), (0.0, 0.5, 1.0)),
+    ((0.0, 1.0), (0.0, 0.1, 0.5, 2.0)),
+    ((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.0, 3.0)),
+]
+
+
+@pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
+def test_both_sides_have_equally_many_candidates(ratios, strengths):
+    _, arms = line_up(ratios, strengths)
+    assert len(arms[WITH]) == len(arms[WITHOUT]) == len(ratios) * len(strengths)
+    assert all(len(set(own)) == len(own) for own in arms.values())
+
+
+@pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
+def test_every_arm_may_choose_what_a_smaller_one_may(ratios, strengths):
+    _, arms = line_up(ratios, strengths)
+    assert set(arms["real"]) <= set(arms["classical"])
+    assert set(arms["real"]) <= set(arms["generated"])
+    assert set(arms["generated"]) <= set(arms["both"])
+
+
+@pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
+def test_arms_hold_what_their_names_say(ratios, strengths):
+    candidates, arms = line_up(ratios, strengths)
+    assert [candidates[i] for i in arms["real"]] == [Candidate(0.0, 0.0)]
+    assert all(candidates[i].ratio == 0 for i in arms["classical"])
+    assert {candidates[i].strength for i in arms["classical"]} >= set(strengths)
+    assert [candidates[i] for i in arms["generated"]] == [Candidate(r, 0.0) for r in ratios]
+    assert {candidates[i] for i in arms["both"]} == {
+        Candidate(r, s) for r in ratios for s in strengths
+    }
+
+
+@pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
+def test_candidates_without_generated_images_are_trained_once_for_both_sides(ratios, strengths):
+    candidates, arms = line_up(ratios, strengths)
+    assert len(set(candidates)) == len(candidates)
+    shared = {candidates[i] for i in set(arms["classical"]) & set(arms["both"])}
+    assert shared == {Candidate(0.0, s) for s in strengths}
+    assert set().union(*arms.values()) == set(range(len(candidates)))
+
+
+def test_more_strengths_halve_the_step_and_go_on_beyond_the_largest():
+    candidates, arms = line_up((0.0, 0.25, 0.5), (0.0, 0.5, 1.0))
+    strengths = [candidates[i].strength for i in arms["classical"]]
+    assert strengths == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard", "thorough"])
+def test_line_up_of_every_preset_is_fair(preset):
+    config = study_preset(preset, "digits").classifier
+    assert isinstance(config, ClassifierConfig)
+    _, arms = line_up(config.ratios, config.strengths)
+    assert list(arms) == ["real", "classical", "generated", "both"]
+    assert len(arms[WITH]) == len(arms[WITHOUT])
+
+
+def test_the_most_accurate_candidate_is_chosen_whatever_its_loss():
+    entry = choose(
+        (0, 1, 2), np.array([0.5, 0.9, 0.7]), np.array([0.1, 5.0, 0.2]), np.array([10, 20, 30])
+    )
+    assert entry == (1, 20, 0.9, 5.0)
+    assert [type(value) for value in entry] == [int, int, float, float]
+
+
+def test_of_equally_accurate_candidates_the_one_with_the_lower_loss_is_chosen():
+    accuracy, loss = np.array([0.9, 0.9, 0.9]), np.array([0.4, 0.3, 0.5])
+    assert choose((0, 1, 2), accuracy, loss, np.array([1, 2, 3])).candidate == 1
+    assert choose((2, 0), accuracy, loss, np.array([1, 2, 3])).candidate == 0
+
+
+def test_of_equal_candidates_the_first_is_chosen():
+    same = np.full(4, 0.5)
+    assert choose((3, 2, 1), same, same, np.arange(4)).candidate == 1
+
+
+def test_an_arm_never_chooses_from_another_arms_candidates():
+    accuracy = np.array([0.1, 0.2, 1.0])
+    assert choose((0, 1), accuracy, np.zeros(3), np.arange(3)).candidate == 1

@@ -1,0 +1,361 @@
+"""A whole study on `digits`, small: what it writes, what it may look at, how it goes on."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+from jax.experimental.compilation_cache import compilation_cache
+
+from ganjax import environment, report
+from ganjax.config import ClassifierConfig, GANConfig, StudyConfig, to_json
+from ganjax.data.splits import SealedTest
+from ganjax.errors import UserError
+from ganjax.progress import Silent
+from ganjax.study import run as rooms
+from ganjax.study import study
+from ganjax.synthesis import trained
+
+CONFIG = StudyConfig(
+    source="digits",
+    per_class=8,
+    replicates=3,
+    pool=200,
+    gan=GANConfig(updates=40, width=16),
+    classifier=ClassifierConfig(
+        width=8, updates=40, evaluations=2, seeds=1, ratios=(0.0, 0.5), strengths=(0.0, 1.0)
+    ),
+)
+ARMS = ("real", "classical", "generated", "both")
+CLASSES, FIT, VALIDATION = 10, 6, 2
+
+
+class Stop(Silent):
+    """Progress that stops the process, as Ctrl-C does, when a stage begins for the n-th time."""
+
+    def __init__(self, stage: str, n: int):
+        self.stage_name, self.left = stage, n
+
+    def stage(self, name, total, unit):
+        self.left -= name.startswith(self.stage_name)
+        if not self.left:
+            raise KeyboardInterrupt
+        return super().stage(name, total, unit)
+
+
+class Watch:
+    """Writes down what a study does with its images."""
+
+    def __init__(self, patch: pytest.MonkeyPatch):
+        self.prepared, self.trained_on, self.looks, self.predicted, self.said = [], [], [], [], []
+        judge, prepare, train_in = SealedTest.judge, rooms.prepare, trained.train_in
+
+        def watched_judge(sealed, replicate, choice, predict):
+            def once(images):
+                self.predicted.append((replicate, len(images)))
+                return predict(images)
+
+            self.looks.append((replicate, choice))
+            return judge(sealed, replicate, choice, once)
+
+        def watched_prepare(*given):
+            self.prepared.append(prepare(*given))
+            return self.prepared[-1]
+
+        def watched_train_in(folder, description, dataset, *given, **named):
+            self.trained_on.append((Path(folder).name, dataset))
+            return train_in(folder, description, dataset, *given, **named)
+
+        patch.setattr(SealedTest, "judge", watched_judge)
+        patch.setattr(rooms, "prepare", watched_prepare)
+        patch.setattr(trained, "train_in", watched_train_in)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory):
+    """Keep what is compiled on disk, so that the second study of these tests is cheap."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANJAX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        compilation_cache.reset_cache()
+        environment.use_compilation_cache()
+        yield
+    jax.config.update("jax_compilation_cache_dir", None)
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory, compiled_once):
+    """A study run in one go, watched."""
+    out = tmp_path_factory.mktemp("straight") / "study"
+    with pytest.MonkeyPatch.context() as patch:
+        watch = Watch(patch)
+        found = study(CONFIG, out, command="ganjax study digits")
+    return SimpleNamespace(out=out, found=found, watch=watch)
+
+
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory, straight):
+    """The same study in another folder, stopped twice within its second replicate."""
+    out = tmp_path_factory.mktemp("resumed") / "study"
+    with pytest.MonkeyPatch.context() as patch:
+        watch = Watch(patch)
+        with pytest.raises(KeyboardInterrupt):
+            study(CONFIG, out, progress=Stop("train the GAN", 2))
+        assert [r for r, _ in watch.looks] == [0]
+        with pytest.raises(KeyboardInterrupt):  # its GAN is trained, its classifiers are not
+            study(CONFIG, out, progress=Stop("train 6 classifiers", 1))
+        assert not (out / "results.json").exists()
+        found = study(CONFIG, out)
+    return SimpleNamespace(out=out, found=found, watch=watch)
+
+
+@pytest.fixture
+def finished(straight, tmp_path):
+    """A copy of the finished study that a test may damage."""
+    shutil.copytree(straight.out, tmp_path / "study")
+    return tmp_path / "study"
+
+
+@pytest.fixture
+def nothing_is_computed(monkeypatch):
+    def refuse(*given, **named):
+        raise AssertionError("computed again")
+
+    for name in ("prepare", "assemble", "run"):
+        monkeypatch.setattr(rooms, name, refuse)
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_results_are_written_as_they_are_returned_and_hold_no_nan(straight):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    text = (straight.out / "results.json").read_text()
+    assert json.loads(text, parse_constant=refuse) == straight.found
+
+
+def test_results_name_what_was_asked(straight):
+    found = straight.found
+    assert found["schema"] == 1
+    assert found["source"] == "digits"
+    assert (found["per_class"], found["seed"], found["replicates"]) == (8, 0, 3)
+    assert found["config"] == to_json(CONFIG)
+    assert found["config"] == json.loads((straight.out / "config.json").read_text())
+    assert found["command"] == "ganjax study digits"
+    assert found["classes"] == [str(i) for i in range(10)]
+    assert found["image"] == {"height": 8, "width": 8, "channels": 1}
+    assert found["counts"]["fit_per_class"] == FIT
+    assert found["counts"]["validation_per_class"] == VALIDATION
+    assert found["counts"]["pool"] + found["counts"]["test"] == 1797
+
+
+def test_every_arm_has_its_scores_per_replicate(straight):
+    arms = straight.found["arms"]
+    assert tuple(arms) == ARMS
+    for arm in arms.values():
+        for metric in ("test_accuracy", "balanced_accuracy"):
+            assert len(arm[metric]) == 3
+            assert all(isinstance(value, float) and 0 <= value <= 1 for value in arm[metric])
+        assert np.shape(arm["class_accuracy"]) == (3, CLASSES)
+        assert np.shape(arm["confusion"]) == (CLASSES, CLASSES)
+        np.testing.assert_allclose(np.sum(arm["confusion"]), 3 * straight.found["counts"]["test"])
+        assert arm["accuracy"]["low"] <= arm["accuracy"]["mean"] <= arm["accuracy"]["high"]
+        np.testing.assert_allclose(arm["accuracy"]["mean"], np.mean(arm["test_accuracy"]))
+        np.testing.assert_allclose(np.mean(arm["class_accuracy"], axis=1), arm["balanced_accuracy"])
+
+
+def test_every_arm_took_the_same_updates_and_examples(straight):
+    arms = straight.found["arms"].values()
+    assert {arm["updates"] for arm in arms} == {40}
+    assert {arm["examples"] for arm in arms} == {40 * CONFIG.classifier.batch_size}
+
+
+def test_every_arm_chose_among_its_own_candidates_on_validation(straight):
+    found = straight.found
+    for name, arm in found["arms"].items():
+        assert len(arm["chosen"]) == 3
+        for replicate, row in enumerate(arm["chosen"]):
+            assert row["update"] in (20, 40)
+            assert row["ratio"] in ((0.0,) if name in ("real", "classical") else (0.0, 0.5))
+            if name in ("real", "generated"):
+                assert row["strength"] == 0
+            table = found["validation"]["accuracy"][replicate]
+            ratio = found["validation"]["ratios"].index(row["ratio"])
+            strength = found["validation"]["strengths"].index(row["strength"])
+            np.testing.assert_allclose(table[ratio][strength], row["validation_accuracy"])
+    for replicate, table in enumerate(found["validation"]["accuracy"]):
+        best = {name: arm["chosen"][replicate] for name, arm in found["arms"].items()}
+        np.testing.assert_allclose(best["classical"]["validation_accuracy"], max(table[0]))
+        crossed = [table[i][j] for i in (0, 1) for j in (0, 2)]  # strengths 0 and 1
+        assert found["validation"]["strengths"][::2] == [0.0, 1.0]
+        np.testing.assert_allclose(best["both"]["validation_accuracy"], max(crossed))
+
+
+def test_comparisons_begin_with_the_decisive_one_and_hold_their_differences(straight):
+    rows = straight.found["comparisons"]
+    assert (rows[0]["arm"], rows[0]["baseline"]) == ("both", "classical")
+    assert (rows[0]["metric"], rows[0]["decisive"]) == ("test_accuracy", True)
+    assert not any(row["decisive"] for row in rows[1:])
+    for row in rows:
+        assert {row["arm"], row["baseline"]} <= set(ARMS)
+        assert row["metric"] in ("test_accuracy", "balanced_accuracy")
+        assert row["level"] == 0.95
+        assert row["low"] <= row["difference"] <= row["high"]
+        arms = straight.found["arms"]
+        paired = np.subtract(arms[row["arm"]][row["metric"]], arms[row["baseline"]][row["metric"]])
+        np.testing.assert_allclose(row["difference"], paired.mean(), atol=1e-12)
+
+
+def test_the_verdict_follows_from_the_decisive_interval(straight):
+    verdict, row = straight.found["verdict"], straight.found["comparisons"][0]
+    assert verdict["smallest_gain"] == CONFIG.smallest_gain
+    expected = True if row["low"] > 0 else False if row["high"] < CONFIG.smallest_gain else None
+    assert verdict["helps"] is expected
+    assert f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}" in verdict["text"]
+    assert all(isinstance(line, str) for line in verdict["details"])
+
+
+def test_costs_histories_and_parameters_are_told(straight):
+    found = straight.found
+    seconds = found["seconds"]
+    assert set(seconds) == {"data", "gan", "classifiers", "test", "total"}
+    np.testing.assert_allclose(
+        seconds["total"], sum(v for k, v in seconds.items() if k != "total"), atol=0.01
+    )
+    assert len(found["gan"]["history"]) == 3
+    for history in found["gan"]["history"]:
+        assert history["update"][-1] == found["gan"]["updates"] == 40
+        assert {len(values) for values in history.values()} == {len(history["update"])}
+    assert found["gan"]["parameters"]["generator"] > 0
+    assert found["gan"]["parameters"]["discriminator"] > 0
+    curves = found["classifier"]["history"]
+    assert curves["update"] == [20, 40]
+    assert {arm: len(curve) for arm, curve in curves["arms"].items()} == dict.fromkeys(ARMS, 2)
+    assert 0 < found["classifier"]["parameters"] < 20_000
+    assert found["environment"]["packages"]["jax"] == jax.__version__
+    assert found["environment"]["peak_memory_gb"] > 0
+    assert "no mirroring" in found["policy"]["classical"]
+    assert "no mirroring" in found["policy"]["discriminator"]
+
+
+def test_test_images_are_shown_once_per_replicate_after_the_choice_is_written(straight):
+    tested = straight.found["counts"]["test"]
+    assert straight.watch.predicted == [(0, tested), (1, tested), (2, tested)]
+    ledger = json.loads((straight.out / "sealed_test.json").read_text())
+    assert sorted(ledger["looks"]) == ["0", "1", "2"]
+    for replicate, choice in straight.watch.looks:
+        assert ledger["looks"][str(replicate)] == choice
+        for arm, row in choice.items():
+            chosen = straight.found["arms"][arm]["chosen"][replicate]
+            assert row == {key: chosen[key] for key in ("ratio", "strength", "update")}
+
+
+def test_each_gan_is_trained_on_its_own_fit_part_alone(straight):
+    (prepared,) = straight.watch.prepared
+    assert [folder for folder, _ in straight.watch.trained_on] == ["0", "1", "2"]
+    for draw, (_, dataset) in zip(prepared.draws, straight.watch.trained_on, strict=True):
+        np.testing.assert_array_equal(dataset.images, draw.fit.images)
+        np.testing.assert_array_equal(dataset.labels, draw.fit.labels)
+
+
+def test_fit_validation_and_test_share_no_image(straight):
+    (prepared,) = straight.watch.prepared
+    test = {}
+    prepared.sealed.judge(99, {}, lambda images: test.update(images=images) or images[:, 0, 0, 0])
+    hidden = {image.tobytes() for image in test["images"]}
+    assert len(hidden) > 700
+    fits = []
+    for draw in prepared.draws:
+        assert (draw.fit.counts() == FIT).all()
+        assert (draw.validation.counts() == VALIDATION).all()
+        fit, validation = (
+            {image.tobytes() for image in part.images} for part in (draw.fit, draw.validation)
+        )
+        assert not fit & validation
+        assert not (fit | validation) & hidden
+        fits.append(fit)
+    assert not fits[0] & fits[1]
+    assert not fits[1] & fits[2]
+
+
+def test_pictures_of_the_report_come_from_the_first_draw_and_its_gan(straight):
+    with np.load(straight.out / "pictures.npz", allow_pickle=False) as pictures:
+        real, generated = pictures["real"], pictures["generated"]
+    assert real.shape == generated.shape == (CLASSES, 8, 8, 8, 1)
+    assert real.dtype == generated.dtype == np.uint8
+    own = {image.tobytes() for image in straight.watch.prepared[0].draws[0].fit.images}
+    assert {image.tobytes() for image in real.reshape(-1, 8, 8, 1)} <= own
+    assert not {image.tobytes() for image in generated.reshape(-1, 8, 8, 1)} & own
+
+
+def test_a_report_can_be_written_from_what_the_study_left(straight, tmp_path):
+    with np.load(straight.out / "pictures.npz", allow_pickle=False) as pictures:
+        report.write(tmp_path / "report.html", straight.found, dict(pictures))
+    text = (tmp_path / "report.html").read_text()
+    assert "nan" not in text.lower().split()
+    assert "digits" in text
+
+
+def test_a_stopped_study_goes_on_to_the_results_of_one_that_was_not(straight, resumed):
+    for name in ("arms", "comparisons", "verdict", "validation", "gan", "classifier", "counts"):
+        assert resumed.found[name] == straight.found[name]
+
+
+def test_a_study_that_goes_on_computes_nothing_twice_and_looks_once(resumed):
+    assert [replicate for replicate, _ in resumed.watch.predicted] == [0, 1, 2]
+    assert [folder for folder, _ in resumed.watch.trained_on] == ["0", "1", "1", "1", "2"]
+
+
+def test_a_finished_study_is_returned_without_computing(straight, nothing_is_computed):
+    before = contents(straight.out)
+    assert study(CONFIG, straight.out) == straight.found
+    assert contents(straight.out) == before
+
+
+def test_another_configuration_is_refused_and_nothing_overwritten(finished, nothing_is_computed):
+    before = contents(finished)
+    other = StudyConfig(**{**vars(CONFIG), "seed": 7})
+    with pytest.raises(UserError, match=r"another run \(seed: 0, not 7\)"):
+        study(other, finished)
+    assert contents(finished) == before
+
+
+def test_results_of_another_schema_are_refused(finished, nothing_is_computed):
+    (finished / "results.json").write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="has schema 99"):
+        study(CONFIG, finished)
+
+
+def test_results_that_are_lost_are_put_together_again_from_the_records(straight, finished):
+    (finished / "results.json").unlink()
+    (finished / "pictures.npz").unlink()
+    found = study(CONFIG, finished)
+    for name in ("arms", "comparisons", "verdict", "validation", "gan"):
+        assert found[name] == straight.found[name]
+    assert (finished / "pictures.npz").exists()
+
+
+def test_a_dry_run_trains_nothing_and_writes_nothing(tmp_path, monkeypatch):
+    def refuse(*given, **named):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(trained, "train_in", refuse)
+    text = "\n".join(rooms.dry_run(CONFIG, tmp_path / "out", Silent()))
+    assert not any(tmp_path.iterdir())
+    assert "updates: 3 GANs x 40; 3 x 6 classifiers x 40" in text
+    assert "each replicate: 60 images to train on, 20 to choose by" in text
+
+
+def test_a_dry_run_counts_the_parameters_that_a_study_trains(straight, tmp_path):
+    text = "\n".join(rooms.dry_run(CONFIG, tmp_path / "out", Silent()))
+    counts = {
+        **straight.found["gan"]["parameters"],
+        "classifier": straight.found["classifier"]["parameters"],
+    }
+    assert "parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()) in text

@@ -1,0 +1,211 @@
+"""Configurations are checked when made, survive JSON, and guard the folders of their runs."""
+
+import dataclasses
+import json
+
+import pytest
+
+from ganjax.config import (
+    ClassifierConfig,
+    GANConfig,
+    StudyConfig,
+    TrainConfig,
+    claim_folder,
+    differences,
+    study_preset,
+    to_json,
+)
+from ganjax.errors import UserError
+
+
+def from_json(stored: dict) -> StudyConfig:
+    values = dict(stored)
+    values["gan"] = GANConfig(**values["gan"])
+    values["classifier"] = ClassifierConfig(**values["classifier"])
+    return StudyConfig(**values)
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard", "thorough"])
+def test_a_study_comes_back_from_json_equal(preset):
+    config = study_preset(preset, "digits", per_class=7, seed=3)
+    assert from_json(json.loads(json.dumps(to_json(config), allow_nan=False))) == config
+
+
+def test_a_list_read_from_json_becomes_a_tuple_of_floats():
+    config = ClassifierConfig(ratios=[0, 1], strengths=[0, 2])
+    assert config.ratios == (0.0, 1.0)
+    assert all(type(value) is float for value in config.ratios + config.strengths)
+    hash(config)
+
+
+BAD = [
+    (StudyConfig, {"per_class": 0}, "--per-class must be at least 2", "not 0"),
+    (StudyConfig, {"per_class": 1}, "--per-class must be at least 2", "not 1"),
+    (StudyConfig, {"per_class": -3}, "--per-class must be at least 2", "not -3"),
+    (StudyConfig, {"replicates": 2}, "--replicates must be at least 3", "not 2"),
+    (StudyConfig, {"seed": -1}, "seed must be at least 0", "not -1"),
+    (StudyConfig, {"seed": 2**32}, "seed must be at most 4294967295", "not 4294967296"),
+    (StudyConfig, {"pool": 0}, "pool must be at least 1", "not 0"),
+    (StudyConfig, {"smallest_gain": 0.0}, "smallest_gain must be above 0", "not 0.0"),
+    (StudyConfig, {"smallest_gain": float("nan")}, "smallest_gain must be above 0", "not nan"),
+    (StudyConfig, {"test_fraction": 0.0}, "test_fraction must be between 0 and 1", "not 0.0"),
+    (StudyConfig, {"test_fraction": 1.0}, "test_fraction must be between 0 and 1", "not 1.0"),
+    (StudyConfig, {"validation_fraction": 1.5}, "validation_fraction must be between", "not 1.5"),
+    (TrainConfig, {"per_class": 0}, "--per-class must be at least 1", "not 0"),
+    (TrainConfig, {"seed": -1}, "seed must be at least 0", "not -1"),
+    (TrainConfig, {"seed": 2**70}, "seed must be at most 4294967295", f"not {2**70}"),
+    (GANConfig, {"network": "big"}, "network must be one of auto, dcgan, mlp", "not 'big'"),
+    (GANConfig, {"loss": "huber"}, "loss must be one of non_saturating, minimax", "not 'huber'"),
+    (GANConfig, {"augment": "flip"}, "augment must be one of diffaugment, classical", "not 'flip'"),
+    (GANConfig, {"updates": 0}, "updates must be at least 1", "not 0"),
+    (GANConfig, {"latent_size": 0}, "latent_size must be at least 1", "not 0"),
+    (GANConfig, {"width": 0}, "width must be at least 1", "not 0"),
+    (GANConfig, {"batch_size": 1}, "batch_size must be at least 2", "not 1"),
+    (GANConfig, {"r1_weight": -0.1}, "r1_weight must be at least 0", "not -0.1"),
+    (GANConfig, {"r1_weight": float("nan")}, "r1_weight must be at least 0", "not nan"),
+    (GANConfig, {"augment_strength": -1.0}, "augment_strength must be at least 0", "not -1.0"),
+    (GANConfig, {"learning_rate": 0.0}, "learning_rate must be above 0", "not 0.0"),
+    (GANConfig, {"ema_decay": 1.0}, "ema_decay must be at least 0 and below 1", "not 1.0"),
+    (ClassifierConfig, {"updates": 0}, "updates must be at least 1", "not 0"),
+    (ClassifierConfig, {"seeds": 0}, "seeds must be at least 1", "not 0"),
+    (ClassifierConfig, {"batch_size": 1}, "batch_size must be at least 2", "not 1"),
+    (ClassifierConfig, {"learning_rate": -1.0}, "learning_rate must be above 0", "not -1.0"),
+    (
+        ClassifierConfig,
+        {"updates": 41, "evaluations": 2},
+        "updates (41) must be a multiple of evaluations (2)",
+        "",
+    ),
+    (ClassifierConfig, {"ratios": (0.25, 0.5)}, "ratios must begin with 0", "(0.25, 0.5)"),
+    (ClassifierConfig, {"ratios": (0.0,)}, "ratios must begin with 0 and rise, with", "(0.0,)"),
+    (ClassifierConfig, {"ratios": ()}, "ratios must begin with 0", "()"),
+    (ClassifierConfig, {"ratios": (0.0, 0.5, 0.25)}, "ratios must begin with 0 and rise", "0.25"),
+    (ClassifierConfig, {"ratios": (0.0, 0.5, 0.5)}, "ratios must begin with 0 and rise", "0.5"),
+    (ClassifierConfig, {"ratios": (0.0, 1.5)}, "at most 1", "not 1.5"),
+    (ClassifierConfig, {"strengths": (1.0, 2.0)}, "strengths must begin with 0", "(1.0, 2.0)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "allowed", "given"),
+    BAD,
+    ids=[f"{kind.__name__}-{values}" for kind, values, _, _ in BAD],
+)
+def test_what_cannot_be_used_is_refused_with_the_value_and_what_is_allowed(
+    kind, values, allowed, given
+):
+    source = {"source": "digits"} if kind in (StudyConfig, TrainConfig) else {}
+    with pytest.raises(UserError) as error:
+        kind(**source, **values)
+    assert allowed in str(error.value)
+    assert given in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_preset_is_refused_with_those_there_are():
+    with pytest.raises(UserError, match="preset must be one of quick, standard, thorough") as error:
+        study_preset("fast", "digits")
+    assert "not 'fast'" in str(error.value)
+
+
+def test_what_is_given_wins_over_the_preset_and_none_does_not():
+    config = study_preset("quick", "digits", replicates=4, per_class=None)
+    assert (config.preset, config.replicates, config.per_class) == ("quick", 4, 20)
+
+
+def test_presets_rise_in_cost():
+    quick, standard, thorough = (
+        study_preset(preset, "digits") for preset in ("quick", "standard", "thorough")
+    )
+    for smaller, larger in ((quick, standard), (standard, thorough)):
+        assert smaller.replicates < larger.replicates
+        assert smaller.gan.updates < larger.gan.updates
+        assert smaller.classifier.updates < larger.classifier.updates
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard", "thorough"])
+def test_every_preset_keeps_the_promises_of_a_study(preset):
+    config = study_preset(preset, "digits")
+    assert config.per_class == 20
+    assert {0.0, 0.25, 0.5} <= set(config.classifier.ratios)
+    assert config.classifier.strengths[0] == 0
+    assert not config.classifier.flip
+
+
+def test_small_images_get_a_fully_connected_gan_and_large_ones_a_convolutional_one():
+    assert (GANConfig().for_size(16).network, GANConfig().for_size(16).width) == ("mlp", 128)
+    assert (GANConfig().for_size(32).network, GANConfig().for_size(32).width) == ("dcgan", 32)
+    own = GANConfig(network="dcgan", width=5)
+    assert own.for_size(8) == own
+
+
+def test_equal_configurations_do_not_differ():
+    config = to_json(study_preset("quick", "digits"))
+    assert differences(config, config) == []
+
+
+def test_differences_name_the_field_and_both_values():
+    one = study_preset("quick", "digits")
+    other = dataclasses.replace(one, seed=5, gan=dataclasses.replace(one.gan, width=64))
+    assert differences(to_json(one), to_json(other)) == [
+        "seed: 0, not 5",
+        "gan.width: None, not 64",
+    ]
+
+
+def test_differences_name_fields_that_only_one_has():
+    assert differences({"a": 1}, {"b": {"c": 2}}) == ["a: 1, not None", "b: None, not {'c': 2}"]
+
+
+CONFIG = TrainConfig("digits")
+
+
+def stored(folder, content):
+    folder.mkdir()
+    (folder / "config.json").write_text(content)
+    return folder
+
+
+def test_a_missing_or_an_empty_folder_is_free_and_stays_as_it_is(tmp_path):
+    assert claim_folder(tmp_path / "new", CONFIG) is None
+    assert not (tmp_path / "new").exists()
+    assert claim_folder(tmp_path, CONFIG) is None
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_of_the_same_run_gives_its_configuration(tmp_path):
+    folder = stored(tmp_path / "run", json.dumps(to_json(CONFIG)))
+    assert claim_folder(folder, CONFIG) == to_json(CONFIG)
+
+
+def test_a_folder_of_another_run_is_refused_with_what_differs(tmp_path):
+    other = TrainConfig("digits", seed=1, gan=GANConfig(updates=5))
+    folder = stored(tmp_path / "run", json.dumps(to_json(other)))
+    with pytest.raises(UserError, match=r"another run .*seed: 1, not 0; gan\.updates: 5, not 2000"):
+        claim_folder(folder, CONFIG)
+
+
+def test_many_differences_are_cut_short(tmp_path):
+    other = TrainConfig("folder:x", seed=1, per_class=4, gan=GANConfig(updates=5, width=3))
+    folder = stored(tmp_path / "run", json.dumps(to_json(other)))
+    with pytest.raises(UserError, match=r"; \.\.\.\)") as error:
+        claim_folder(folder, CONFIG)
+    assert "gan.updates" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["no json", "[1, 2]", "null", '"text"'])
+def test_a_config_that_is_none_of_ours_is_refused(tmp_path, content):
+    with pytest.raises(UserError, match="give a new folder"):
+        claim_folder(stored(tmp_path / "run", content), CONFIG)
+
+
+def test_files_that_are_no_run_are_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="no ganjax run; give a new folder"):
+        claim_folder(tmp_path, CONFIG)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file; give a folder"):
+        claim_folder(tmp_path / "file", CONFIG)
