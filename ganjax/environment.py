@@ -52,9 +52,10 @@ def missing() -> dict[str, str]:
     return {name: use for name, use in OPTIONAL.items() if util.find_spec(name) is None}
 
 
-def peak_memory_gb() -> float:
-    """Return the most memory this process has held, in GB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak_memory_gb(*, of_children: bool = False) -> float:
+    """Return the most memory this process, or the largest of its children, has held, in GB."""
+    who = resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF
+    peak = resource.getrusage(who).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 

@@ -28,3 +28,10 @@ def test_every_room_stands_in_the_layout():
     rooms = {path.stem for path in (Path(__file__).parents[1] / "ganjax").iterdir()}
     for room in rooms - {"__init__", "__main__", "__pycache__", "py"}:
         assert f"`{room}" in README, f"README, 'How the code is laid out', lacks {room}"
+
+
+def test_every_measured_number_comes_from_a_results_file():
+    from experiments import tables
+
+    for name, table in tables.tables().items():
+        assert tables.put(README, name, table) == README, "run: python -m experiments.tables"

@@ -1,0 +1,101 @@
+"""The README's measured numbers, written from the files under experiments/results.
+
+    python -m experiments.tables
+
+A test compares what stands in the README with what this makes of the results.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parents[1] / "README.md"
+STUDIES = ("study_digits", "study_fashion_20", "study_fashion_100")
+
+
+def main() -> None:
+    """Write the tables into the README."""
+    text = README.read_text()
+    for name, table in tables().items():
+        text = put(text, name, table)
+    README.write_text(text)
+
+
+def put(text: str, name: str, table: str) -> str:
+    """Replace what stands between the marks of a name."""
+    marked = rf"<!-- {name} -->.*?<!-- /{name} -->"
+    if not re.search(marked, text, flags=re.DOTALL):
+        raise ValueError(f"README has no marks <!-- {name} --> and <!-- /{name} -->")
+    replacement = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
+    return re.sub(marked, lambda _: replacement, text, flags=re.DOTALL)
+
+
+def tables() -> dict[str, str]:
+    """Make every table of the README."""
+    return {"measured": measured(), "answers": answers(), "experiments": experiments()}
+
+
+def measured() -> str:
+    """Say what the first command costs."""
+    found = _read("first_run")
+    return (
+        f"The first takes {found['cold']['seconds']:.0f} s the first time, compilation included, "
+        f"{found['warm']['seconds']:.0f} s once compiled, and {found['peak_memory_gb']} GB of "
+        f"memory on {found['environment']['cores']} cores ({found['environment']['processor']}; "
+        "`python -m experiments.benchmarks.first_run`)."
+    )
+
+
+def answers() -> str:
+    """Tabulate the studies: what was asked, what came out, with intervals."""
+    rows = [
+        "| source, images per class | replicates | without | with | gain (95 % interval) | verdict |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name in STUDIES:
+        if not (RESULTS / f"{name}.json").exists():
+            continue
+        found = _read(name)
+        decisive = next(row for row in found["comparisons"] if row["decisive"])
+        verdict = {True: "helps", False: "does not help", None: "cannot tell"}
+        rows.append(
+            f"| [{found['source']}, {found['per_class']}](experiments/results/{name}.json) "
+            f"| {found['replicates']} "
+            f"| {_percent(found['arms'][decisive['baseline']]['accuracy'])} "
+            f"| {_percent(found['arms'][decisive['arm']]['accuracy'])} "
+            f"| {100 * decisive['difference']:+.1f} ({100 * decisive['low']:+.1f} to "
+            f"{100 * decisive['high']:+.1f}) | {verdict[found['verdict']['helps']]} |"
+        )
+    return "\n".join(rows)
+
+
+def experiments() -> str:
+    """List the experiments with their commands and scores."""
+    found = _read("mlp_gan")
+    score = {name: _interval(row) for name, row in found["trained_on"].items()}
+    return (
+        f"- `{found['command']}`: the tutorials' fully connected GAN on all of Fashion-MNIST, "
+        f"{found['config']['updates']:,} updates in {found['gan_seconds'] / 60:.1f} minutes. "
+        f"Classifiers trained on {found['config']['generated']:,} of its images recognise "
+        f"{score['generated']} of the test images; trained on as many real ones, {score['real']} "
+        "([samples](experiments/results/mlp_gan.png)).\n"
+        "- `python -m experiments.study_digits`: the studies in the table above."
+    )
+
+
+def _percent(accuracy: dict[str, Any]) -> str:
+    return _interval({"accuracy": accuracy["mean"], **accuracy})
+
+
+def _interval(row: dict[str, Any]) -> str:
+    return f"{row['accuracy']:.1%} ({row['low']:.1%} to {row['high']:.1%})"
+
+
+def _read(name: str) -> dict[str, Any]:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+if __name__ == "__main__":
+    main()
