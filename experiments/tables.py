@@ -51,7 +51,7 @@ def measured() -> str:
 def answers() -> str:
     """Tabulate the studies: what was asked, what came out, with intervals."""
     rows = [
-        "| source, images per class | replicates | without | with | gain (95 % interval) | verdict |",
+        "| source, per class | replicates | best without | best with | gain (95 %) | verdict |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name in STUDIES:
