@@ -18,6 +18,8 @@ ANNOTATED = ("ops", "models", "metrics", "training", "synthesis")
 
 POSITIONAL_DEFAULTS = {
     "ganjax.ops.policy.describe",  # describe(policy, 0.5) reads as it is meant
+    "ganjax.models.layers.dcgan_normal",  # (key, shape, dtype), as Flax calls initialisers
+    "ganjax.models.layers.he_normal",
 }
 KEY_NOT_FIRST = {
     "ganjax.ops.policy.apply",  # what is applied comes before what it is applied to,

@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from ganjax.ops import conv
 from ganjax.typing import Array, Key, Variables
@@ -14,17 +15,17 @@ from ganjax.typing import Array, Key, Variables
 Initializer = Callable[..., Array]
 
 
-def dcgan_normal(key: Key, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+def dcgan_normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
     """Draw weights from N(0, 0.02), as DCGAN does (arXiv 1511.06434)."""
     return 0.02 * _normal(key, shape, dtype)
 
 
-def he_normal(key: Key, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+def he_normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
     """Draw weights from N(0, sqrt(2 / fan_in)), made for ReLU (arXiv 1502.01852)."""
     return math.sqrt(2 / math.prod(shape[:-1])) * _normal(key, shape, dtype)
 
 
-def _normal(key: Key, shape: tuple[int, ...], dtype) -> Array:
+def _normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Draw flat, then shape: XLA takes 5 times longer to compile a draw of four dimensions."""
     return jax.random.normal(key, (math.prod(shape),), dtype).reshape(shape)
 
