@@ -7,9 +7,11 @@ curves) at experiments/results/study_digits.json, where hardware, seconds and sc
 for other sources and sizes, with the arguments of `ganjax study`:
 
     python -m experiments.study_digits tfds:fashion_mnist --data-dir tensorflow_datasets \
-        --per-class 20 --out runs/fashion-20 --name study_fashion_20
+        --per-class 20 --gan.width 16 --classifier.seeds 1 \
+        --out runs/fashion-20 --name study_fashion_20
     python -m experiments.study_digits tfds:fashion_mnist --data-dir tensorflow_datasets \
-        --per-class 100 --out runs/fashion-100 --name study_fashion_100
+        --per-class 100 --gan.width 16 --classifier.seeds 1 \
+        --out runs/fashion-100 --name study_fashion_100
 """
 
 import json
