@@ -8,8 +8,9 @@ generated images only, beside the same classifier trained on as many real ones.
 
     python -m experiments.mlp_gan --data-dir ~/tensorflow_datasets
 
-Hardware, minutes and score: see experiments/results/mlp_gan.json. The command rewrites it, and the
-picture of samples beside it. Nothing is chosen on the test images: they are shown once, to the
+On 2 cores of a Xeon 2.4 minutes; expect 77.8 % (76.7 to 78.9) trained on generated images, 85.1 %
+(84.2 to 86.0) on real ones. The command rewrites experiments/results/mlp_gan.json, and the picture
+of samples beside it. Nothing is chosen on the test images: they are shown once, to the
 classifiers as they stand after the last update.
 """
 
