@@ -1,8 +1,9 @@
 """A test set that can be looked at once per replicate, by construction.
 
 The images live in a closure. The only way to them is `judge`, which first writes down what
-validation chose, then shows the images to one function, and keeps what it answered. No second look
-is possible: not with another choice, not with the same one.
+validation chose, then shows the images to one function and returns what it answered. No second look
+is possible, but for one case: where a run died between its look and its record, a new process may
+repeat that very look, with the choice that was written down and no other.
 """
 
 import hashlib

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from ganjax.config import StudyConfig
 from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
 from ganjax.data.loader import Resident, to_device
 from ganjax.data.splits import Draw, SealedTest
+from ganjax.models import parameter_count
 from ganjax.progress import Progress
 from ganjax.study.arms import Candidate, Entry, choose
 from ganjax.study.competition import Competition, Entrants, Images
@@ -143,7 +143,7 @@ def run(
         history=gan.history,
         parameters={
             **gan.parameters(),
-            "classifier": _count(entrants.best)
+            "classifier": parameter_count(entrants.best)
             // (len(accuracy) * contest.config.classifier.seeds),
         },
         seconds=seconds,
@@ -206,10 +206,6 @@ def _pictures(images: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarra
         own = images[labels == label]
         rows.append(own[np.arange(PICTURES) % len(own)])
     return np.stack(rows)
-
-
-def _count(variables: Any) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
 
 
 class _timed:
