@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from ganjax.models.layers import (
+    BatchNorm,
     Conv,
     Projection,
     apply_module,
@@ -113,7 +114,7 @@ class _DCGAN(nn.Module):
                 kernel_init=kernel_init,
             )(hidden)
             if normalized:
-                hidden = nn.BatchNorm(use_running_average=not train, momentum=0.9)(hidden)
+                hidden = BatchNorm(not train)(hidden)
             hidden = nn.leaky_relu(hidden, 0.2)
         return Projection(self.classes, dcgan_normal)(hidden, labels)
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.models.layers import (
+    BatchNorm,
     Conv,
     LabelledLatents,
     UpsamplingConv,
@@ -139,7 +140,7 @@ class _DCGAN(nn.Module):
     @nn.compact
     def __call__(self, latents: Array, labels: Array | None, *, train: bool) -> Array:
         doublings = int(math.log2(self.size)) - 2
-        normalize = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)
+        normalize = partial(BatchNorm, not train)
         widths = [self.width * 2 ** min(i, 3) for i in reversed(range(max(doublings, 3)))]
 
         hidden = LabelledLatents(self.classes, 50)(latents, labels)

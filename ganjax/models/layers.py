@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from ganjax.ops import conv
+from ganjax.ops import batch, conv
 from ganjax.typing import Array, Key, Variables
 
 Initializer = Callable[..., Array]
@@ -67,6 +67,35 @@ class UpsamplingConv(nn.Module):
 def _plus_bias(module: nn.Module, outputs: Array) -> Array:
     bias = module.param("bias", nn.initializers.zeros_init(), outputs.shape[-1:])
     return outputs + bias.reshape(1, 1, 1, -1)
+
+
+class BatchNorm(nn.Module):
+    """Normalise every channel over the batch and both axes of the image (arXiv 1502.03167).
+
+    The batch is the global one: under `jit` over a mesh by itself, under `pmap` when `axis_name`
+    names the mapped axis.
+    """
+
+    use_running_average: bool
+    axis_name: str | None = None
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, images: Array) -> Array:
+        """Normalise `[..., channels]`; in training, by this batch, and remember its statistics."""
+        channels = images.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones_init(), channels)
+        bias = self.param("bias", nn.initializers.zeros_init(), channels)
+        mean = self.variable("batch_stats", "mean", jnp.zeros, channels)
+        variance = self.variable("batch_stats", "var", jnp.ones, channels)
+        if self.use_running_average:
+            return batch.normalize(images, mean.value, variance.value, scale, bias, self.epsilon)
+        batch_mean, batch_variance = batch.moments(images, axis_name=self.axis_name)
+        if not self.is_initializing():
+            mean.value += (1 - self.momentum) * (batch_mean - mean.value)
+            variance.value += (1 - self.momentum) * (batch_variance - variance.value)
+        return batch.normalize(images, batch_mean, batch_variance, scale, bias, self.epsilon)
 
 
 class Projection(nn.Module):
