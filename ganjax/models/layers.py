@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from ganjax.ops import batch, conv
+from ganjax.ops import batch, conv, spread
 from ganjax.typing import Array, Key, Variables
 
 Initializer = Callable[..., Array]
@@ -59,8 +59,8 @@ class UpsamplingConv(nn.Module):
     @nn.compact
     def __call__(self, images: Array) -> Array:
         """Map `[batch, height, width, channels]` to `[batch, 2 height, 2 width, features]`."""
-        kernel = self.param("kernel", self.kernel_init, (4, 4, images.shape[-1], self.features))
-        outputs = conv.upsampling_conv(images, kernel)
+        kernel = self.param("kernel", self.kernel_init, (4, 4, self.features, images.shape[-1]))
+        outputs = conv.transposed_conv(images, kernel, stride=2, padding=1)
         return _plus_bias(self, outputs) if self.use_bias else outputs
 
 
@@ -146,12 +146,25 @@ def init_variables(module: nn.Module, key: Key, *inputs: Any) -> Variables:
 
 
 def apply_module(
-    module: nn.Module, variables: Variables, *inputs: Any, train: bool
+    module: nn.Module,
+    variables: Variables,
+    *inputs: Any,
+    train: bool,
+    axis_name: str | None = None,
 ) -> tuple[Array, Variables]:
-    """Apply a module; in training, return its new batch statistics beside the outputs."""
+    """Apply a module; in training, return its new batch statistics beside the outputs.
+
+    `axis_name` is the mapped axis that the batch is spread over under `pmap`.
+    """
     if not train:
         return module.apply(variables, *inputs, train=False), {}  # type: ignore[return-value]
-    outputs, updates = module.apply(variables, *inputs, train=True, mutable=["batch_stats"])
+    outputs, updates = module.apply(
+        spread.gathered(variables),
+        *inputs,
+        train=True,
+        axis_name=axis_name,
+        mutable=["batch_stats"],
+    )
     return outputs, updates
 
 

@@ -1,19 +1,34 @@
-"""Convolutions as matrix products of patches: fast on a CPU in both directions, and under `vmap`.
+"""Convolutions that are fast in every direction on CPU, GPU and TPU, one function each.
 
-XLA's own convolution is the right call on GPU and TPU. On a CPU its gradient with respect to the
-kernel is 10 to 50 times slower than the forward pass, and `vmap` over kernels turns it into a
-grouped convolution, which is slower still. As patches times a matrix, every pass is one product.
-The choice is made when the function is traced, by the default backend.
+A convolution y = x * w is bilinear, so it has two transposes, and all of its derivatives, of any
+order, forward or reverse, are these three again:
+
+    <images * kernel, outputs> = <images, to_images(outputs, kernel)>
+                               = <kernel, to_kernel(images, outputs)>
+
+Each of the three is a JAX primitive. On GPU and TPU it is XLA's own convolution; on a CPU, where
+XLA's gradients are up to 100 times slower than its forward pass, it is lowered to the matrix
+products of `ganjax.ops.conv_on_cpu`. The choice is made when a program is lowered for its platform.
 """
 
-from itertools import product
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, partial
+from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
+from ganjax.ops import conv_on_cpu
+from ganjax.ops.windows import Windows, overlap_add, patches
 from ganjax.typing import Array
+
+_everywhere_as_xla: ContextVar[bool] = ContextVar("everywhere_as_xla", default=False)
 
 
 def conv(images: Array, kernel: Array, *, stride: int = 1, padding: int = 0) -> Array:
@@ -21,7 +36,7 @@ def conv(images: Array, kernel: Array, *, stride: int = 1, padding: int = 0) -> 
 
     Args:
       images: float `[batch, height, width, in_channels]`.
-      kernel: float `[size, size, in_channels, out_channels]`.
+      kernel: float `[size, size, in_channels, out_channels]`, of the same dtype.
       stride: pixels between neighbouring windows, in both directions.
       padding: zeros added on each side.
 
@@ -29,74 +44,159 @@ def conv(images: Array, kernel: Array, *, stride: int = 1, padding: int = 0) -> 
       float `[batch, (height + 2 padding - size) // stride + 1, ..., out_channels]`.
     """
     chex.assert_rank([images, kernel], 4)
-    if jax.default_backend() != "cpu":
-        return lax.conv_general_dilated(
-            images,
-            kernel,
-            window_strides=(stride, stride),
-            padding=[(padding, padding)] * 2,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-    size, _, _, out_channels = kernel.shape
-    windows = patches(images, size, stride=stride, padding=padding)
-    # Without the barrier XLA builds the windows inside the product, up to twice as slowly.
-    windows = lax.optimization_barrier(windows)
-    return windows @ kernel.reshape(windows.shape[-1], out_channels)
+    chex.assert_axis_dimension(kernel, 2, images.shape[-1])
+    _, height, width, _ = images.shape
+    windows = Windows(kernel.shape[0], stride, padding, (height, width))
+    return _bind(_conv, images, kernel, windows)
 
 
-def patches(images: Array, size: int, *, stride: int = 1, padding: int = 0) -> Array:
-    """Return the windows that a convolution sees, each flattened in the order of its kernel.
-
-    Args:
-      images: float `[batch, height, width, channels]`.
-      size: side of a window in pixels.
-      stride: pixels between neighbouring windows.
-      padding: zeros added on each side.
-
-    Returns:
-      float `[batch, rows, columns, size * size * channels]`.
-    """
-    border = (padding, padding)
-    images = jnp.pad(images, ((0, 0), border, border, (0, 0)))
-    rows, columns = ((side - size) // stride + 1 for side in images.shape[1:3])
-    shifted = [
-        images[
-            :, i : i + stride * (rows - 1) + 1 : stride, j : j + stride * (columns - 1) + 1 : stride
-        ]
-        for i, j in product(range(size), repeat=2)
-    ]
-    return jnp.concatenate(shifted, axis=-1)
-
-
-def upsampling_conv(images: Array, kernel: Array) -> Array:
-    """Double height and width by the transposed 4x4 convolution of stride 2 and padding 1.
-
-    Written in its sub-pixel form (arXiv 1609.07009): each of the four pixels that replace a pixel
-    sees 2x2 neighbours through its own quarter of the kernel, so nothing is multiplied by a zero.
+def transposed_conv(images: Array, kernel: Array, *, stride: int = 2, padding: int = 0) -> Array:
+    """Spread every pixel over a window of a larger image: the transpose of `conv` in its images.
 
     Args:
       images: float `[batch, height, width, in_channels]`.
-      kernel: float `[4, 4, in_channels, out_channels]`, laid out as for `lax.conv_transpose`.
+      kernel: float `[size, size, out_channels, in_channels]`: the kernel of the convolution that
+        leads from the larger image back.
+      stride: pixels between neighbouring windows of the larger image.
+      padding: pixels cut off on each side of the larger image.
 
     Returns:
-      float `[batch, 2 height, 2 width, out_channels]`.
+      float `[batch, (height - 1) stride + size - 2 padding, ..., out_channels]`.
     """
     chex.assert_rank([images, kernel], 4)
-    chex.assert_axis_dimension(kernel, 0, 4)
-    chex.assert_axis_dimension(kernel, 1, 4)
-    batch, height, width, _ = images.shape
-    # Output pixel 2i + a sees inputs i + a - 1 and i + a, weighted by kernel taps a and a + 2.
-    rows = [
-        jnp.stack(
-            [conv(_window(images, a, b), kernel[a::2, b::2]) for b in (0, 1)],
-            axis=3,
-        )
-        for a in (0, 1)
-    ]
-    doubled = jnp.stack(rows, axis=2)  # [batch, height, 2, width, 2, channels]
-    return doubled.reshape(batch, 2 * height, 2 * width, kernel.shape[-1])
+    chex.assert_axis_dimension(kernel, 3, images.shape[-1])
+    size = kernel.shape[0]
+    height, width = ((side - 1) * stride + size - 2 * padding for side in images.shape[1:3])
+    return _bind(_to_images, images, kernel, Windows(size, stride, padding, (height, width)))
 
 
-def _window(images: Array, a: int, b: int) -> Array:
-    """Pad by a pixel before or after, so that 2x2 windows start at pixel (i + a - 1, j + b - 1)."""
-    return jnp.pad(images, ((0, 0), (1 - a, a), (1 - b, b), (0, 0)))
+@contextmanager
+def everywhere_as_xla() -> Iterator[None]:
+    """Trace convolutions as XLA's own on every platform, inside this context.
+
+    For comparisons, and to see on a CPU the program that a GPU or TPU would run. A function that
+    JAX has traced before keeps what it was traced with.
+    """
+    token = _everywhere_as_xla.set(True)
+    try:
+        yield
+    finally:
+        _everywhere_as_xla.reset(token)
+
+
+def _bind(primitive: Primitive, one: Array, other: Array, windows: Windows) -> Array:
+    if _everywhere_as_xla.get():
+        return _BY_XLA[primitive](one, other, windows)
+    return primitive.bind(one, other, windows=windows)
+
+
+# By XLA: the definition that all else is tested against.
+
+
+def _conv_by_xla(images: Array, kernel: Array, windows: Windows) -> Array:
+    return lax.conv_general_dilated(
+        images,
+        kernel,
+        window_strides=(windows.stride, windows.stride),
+        padding=[(windows.padding, windows.padding)] * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def _to_images_by_xla(outputs: Array, kernel: Array, windows: Windows) -> Array:
+    shape = (outputs.shape[0], *windows.sides, kernel.shape[2])
+    images = jax.ShapeDtypeStruct(shape, outputs.dtype)
+    transpose = jax.linear_transpose(lambda x: _conv_by_xla(x, kernel, windows), images)
+    return transpose(outputs)[0]
+
+
+def _to_kernel_by_xla(images: Array, outputs: Array, windows: Windows) -> Array:
+    shape = (windows.size, windows.size, images.shape[-1], outputs.shape[-1])
+    kernel = jax.ShapeDtypeStruct(shape, images.dtype)
+    transpose = jax.linear_transpose(lambda w: _conv_by_xla(images, w, windows), kernel)
+    return transpose(outputs)[0]
+
+
+# By one product of patches: what `vmap` over kernels needs, where XLA would group convolutions.
+
+
+def _conv_by_patches(images: Array, kernel: Array, windows: Windows) -> Array:
+    seen = lax.optimization_barrier(patches(images, windows))
+    return seen @ kernel.reshape(-1, kernel.shape[-1])
+
+
+def _to_images_by_patches(outputs: Array, kernel: Array, windows: Windows) -> Array:
+    return overlap_add(outputs @ kernel.reshape(-1, kernel.shape[-1]).T, windows)
+
+
+def _to_kernel_by_patches(images: Array, outputs: Array, windows: Windows) -> Array:
+    seen = lax.optimization_barrier(patches(images, windows))
+    product = jnp.einsum("bhwk,bhwo->ko", seen, outputs)
+    return product.reshape(windows.size, windows.size, images.shape[-1], outputs.shape[-1])
+
+
+# The primitives.
+
+
+def _primitive(
+    name: str,
+    by_xla: Callable[..., Array],
+    on_cpu: Callable[..., Array],
+    by_patches: Callable[..., Array],
+) -> Primitive:
+    """Make a bilinear primitive `(one, other, *, windows)`; its transposes are set afterwards."""
+    primitive = Primitive(name)
+
+    @primitive.def_impl
+    def eager(one: Array, other: Array, *, windows: Windows) -> Array:
+        return _jitted(primitive, windows)(one, other)
+
+    @primitive.def_abstract_eval
+    def shape(one: Any, other: Any, *, windows: Windows) -> Any:
+        found = jax.eval_shape(partial(by_xla, windows=windows), *map(_struct, (one, other)))
+        return one.update(shape=found.shape, dtype=found.dtype, weak_type=False)
+
+    def batched(arrays: tuple[Array, Array], axes: tuple[Any, Any], *, windows: Windows):
+        return jax.vmap(partial(by_patches, windows=windows), in_axes=axes)(*arrays), 0
+
+    mlir.register_lowering(primitive, mlir.lower_fun(by_xla, multiple_results=False))
+    mlir.register_lowering(
+        primitive, mlir.lower_fun(on_cpu, multiple_results=False), platform="cpu"
+    )
+    batching.primitive_batchers[primitive] = batched
+    return primitive
+
+
+@cache
+def _jitted(primitive: Primitive, windows: Windows) -> Callable[[Array, Array], Array]:
+    return jax.jit(partial(primitive.bind, windows=windows))
+
+
+def _struct(aval: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(aval.shape, aval.dtype)
+
+
+_conv = _primitive("ganjax_conv", _conv_by_xla, conv_on_cpu.conv, _conv_by_patches)
+_to_images = _primitive(
+    "ganjax_conv_to_images", _to_images_by_xla, conv_on_cpu.to_images, _to_images_by_patches
+)
+_to_kernel = _primitive(
+    "ganjax_conv_to_kernel", _to_kernel_by_xla, conv_on_cpu.to_kernel, _to_kernel_by_patches
+)
+_BY_XLA = {_conv: _conv_by_xla, _to_images: _to_images_by_xla, _to_kernel: _to_kernel_by_xla}
+
+ad.defbilinear(
+    _conv,
+    lambda outputs, images, kernel, **how: _to_images.bind(outputs, kernel, **how),
+    lambda outputs, images, kernel, **how: _to_kernel.bind(images, outputs, **how),
+)
+ad.defbilinear(
+    _to_images,
+    lambda images, outputs, kernel, **how: _conv.bind(images, kernel, **how),
+    lambda images, outputs, kernel, **how: _to_kernel.bind(images, outputs, **how),
+)
+ad.defbilinear(
+    _to_kernel,
+    lambda kernel, images, outputs, **how: _to_images.bind(outputs, kernel, **how),
+    lambda kernel, images, outputs, **how: _conv.bind(images, kernel, **how),
+)

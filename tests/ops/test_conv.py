@@ -1,6 +1,7 @@
-"""Convolutions against XLA's own: values, gradients, gradients of gradients, and under `vmap`."""
+"""Convolutions against XLA's own: values, derivatives of first and second order, forms."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import chex
@@ -10,45 +11,61 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ganjax.ops import conv
+from ganjax.ops import conv, conv_on_cpu
+from ganjax.ops.windows import Windows, overlap_add, patches, patches_in_place
 from ganjax.typing import Array
 
 
 class Case(NamedTuple):
     ours: Callable[[Array, Array], Array]
     theirs: Callable[[Array, Array], Array]
-    kernel_size: int
+    kernel: tuple[int, ...]
 
 
-def of_stride(size: int, stride: int, padding: int) -> Case:
-    def ours(images, kernel):
-        return conv.conv(images, kernel, stride=stride, padding=padding)
-
-    def theirs(images, kernel):
-        return lax.conv_general_dilated(
-            images,
-            kernel,
-            (stride, stride),
-            [(padding, padding)] * 2,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-
-    return Case(ours, theirs, size)
-
-
-def xla_upsampling(images: Array, kernel: Array) -> Array:
-    # Zeros between the pixels, two around them: torch's padding of 1 for a 4x4 kernel.
-    return lax.conv_transpose(
-        images, kernel, (2, 2), [(2, 2), (2, 2)], dimension_numbers=("NHWC", "HWIO", "NHWC")
+def by_xla(images, kernel, size, stride, padding):
+    del size
+    return lax.conv_general_dilated(
+        images,
+        kernel,
+        (stride, stride),
+        [(padding, padding)] * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
 
 
+def of(size: int, stride: int, padding: int) -> Case:
+    ours = partial(conv.conv, stride=stride, padding=padding)
+    theirs = partial(by_xla, size=size, stride=stride, padding=padding)
+    return Case(ours, theirs, (size, size, 3, 5))
+
+
+def transposed_of(size: int, stride: int, padding: int) -> Case:
+    def theirs(images, kernel):
+        around = size - 1 - padding
+        return lax.conv_general_dilated(
+            images,
+            jnp.flip(kernel, (0, 1)).swapaxes(2, 3),
+            (1, 1),
+            [(around, around)] * 2,
+            lhs_dilation=(stride, stride),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
+    ours = partial(conv.transposed_conv, stride=stride, padding=padding)
+    return Case(ours, theirs, (size, size, 5, 3))
+
+
 CASES = {
-    "3x3, stride 1": of_stride(3, 1, 1),
-    "3x3, stride 2": of_stride(3, 2, 1),
-    "4x4, stride 2": of_stride(4, 2, 1),
-    "2x2, no padding": of_stride(2, 1, 0),
-    "upsampling": Case(conv.upsampling_conv, xla_upsampling, 4),
+    "3x3, stride 1": of(3, 1, 1),
+    "3x3, stride 2": of(3, 2, 1),
+    "4x4, stride 2": of(4, 2, 1),
+    "1x1, stride 1": of(1, 1, 0),
+    "1x1, stride 2": of(1, 2, 0),
+    "2x2, no padding": of(2, 1, 0),
+    "5x5, stride 3": of(5, 3, 2),
+    "transposed 4x4, stride 2": transposed_of(4, 2, 1),
+    "transposed 4x4, stride 1": transposed_of(4, 1, 0),
+    "transposed 3x3, stride 1": transposed_of(3, 1, 1),
 }
 SIDES = [(8, 8), (7, 9)]
 
@@ -58,9 +75,8 @@ every_side = pytest.mark.parametrize("sides", SIDES, ids=str)
 
 def inputs(case: Case, sides: tuple[int, int], kernels: tuple[int, ...] = ()):
     rng = np.random.default_rng(0)
-    shape = (case.kernel_size, case.kernel_size, 3, 5)
     images = rng.normal(size=(2, *sides, 3)).astype(np.float32)
-    return jnp.asarray(images), jnp.asarray(rng.normal(size=(*kernels, *shape)), jnp.float32)
+    return jnp.asarray(images), jnp.asarray(rng.normal(size=(*kernels, *case.kernel)), jnp.float32)
 
 
 def assert_close(ours, theirs):
@@ -116,6 +132,19 @@ def test_the_gradient_of_a_gradient_penalty_is_that_of_xla(case):
 
 
 @every_case
+def test_forward_mode_and_forward_over_reverse_are_those_of_xla(case):
+    images, kernel = inputs(case, (8, 8))
+    tangents = (jnp.cos(images), jnp.sin(kernel))
+
+    def both(function):
+        gradient = jax.grad(curved(function), argnums=(0, 1))
+        first = jax.jvp(function, (images, kernel), tangents)
+        return first, jax.jvp(gradient, (images, kernel), tangents)[1]
+
+    assert_close(jax.jit(both, static_argnums=0)(case.ours), both(case.theirs))
+
+
+@every_case
 def test_under_vmap_each_kernel_gives_what_it_gives_alone(case):
     images, kernels = inputs(case, (8, 8), kernels=(3,))
     together = jax.jit(jax.vmap(case.ours, in_axes=(None, 0)))(images, kernels)
@@ -125,30 +154,119 @@ def test_under_vmap_each_kernel_gives_what_it_gives_alone(case):
     assert_close(gradient(images, kernels), jnp.stack(alone))
 
 
+def test_under_vmap_over_images_alone_the_kernel_is_not_copied():
+    images, kernel = inputs(CASES["3x3, stride 1"], (8, 8))
+    many = jnp.stack([images, 2 * images, -images])
+    ours = jax.vmap(CASES["3x3, stride 1"].ours, in_axes=(0, None))(many, kernel)
+    theirs = [CASES["3x3, stride 1"].theirs(each, kernel) for each in many]
+    assert_close(ours, jnp.stack(theirs))
+
+
 @every_case
-def test_the_branch_for_accelerators_gives_the_same(case, monkeypatch):
+def test_lowered_for_a_gpu_or_tpu_it_is_a_convolution_of_xla(case):
+    images, kernel = inputs(case, (8, 8))
+    traced = jax.jit(jax.grad(curved(case.ours), argnums=(0, 1))).trace(images, kernel)
+    for platform in ("cuda", "tpu"):
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert "stablehlo.convolution" in text
+        assert "dynamic_update_slice" not in text
+    assert "stablehlo.convolution" not in traced.lower(lowering_platforms=("cpu",)).as_text()
+
+
+@every_case
+def test_everywhere_as_xla_gives_the_same(case):
     images, kernel = inputs(case, (7, 9))
-    expected = case.ours(images, kernel)
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert_close(case.ours(images, kernel), expected)
+
+    def program():  # a new function each time: JAX remembers what it has traced
+        return str(jax.make_jaxpr(lambda *given: case.ours(*given))(images, kernel))
+
+    with conv.everywhere_as_xla():
+        assert "ganjax_conv" not in program()
+        assert_close(case.ours(images, kernel), case.theirs(images, kernel))
+    assert "ganjax_conv" in program()
 
 
-def test_a_window_is_flattened_in_the_order_of_its_kernel():
+FORMS = {
+    "conv": ["conv_by_patches", "conv_by_rows", "conv_by_xla"],
+    "to_images": ["to_images_by_overlap", "to_images_by_xla"],
+    "to_kernel": ["to_kernel_by_patches", "to_kernel_by_pairs"],
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_all_forms_on_a_cpu_agree(size, padding):
+    rng = np.random.default_rng(0)
+    columns = 8 if (size + 2 * padding) % 2 else 9  # pairs need an even number of windows
+    windows = Windows(size, 1, padding, (7, columns))
+    images = jnp.asarray(rng.normal(size=(2, 7, columns, 3)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(size, size, 3, 5)), jnp.float32)
+    outputs = by_xla(images, kernel, size, 1, padding)
+    assert windows.places == outputs.shape[1:3]
+    given = {
+        "conv": (images, kernel),
+        "to_images": (outputs, kernel),
+        "to_kernel": (images, outputs),
+    }
+    for face, forms in FORMS.items():
+        first, *others = (getattr(conv_on_cpu, form)(*given[face], windows) for form in forms)
+        for other in others:
+            assert_close(other, first)
+
+
+@pytest.mark.parametrize(
+    ("batch", "side", "channels", "stride"),
+    [(64, 32, 16, 1), (128, 32, 16, 1), (16, 8, 3, 1), (128, 32, 16, 2)],
+    ids=["large", "larger", "small", "large, stride 2"],
+)
+def test_whichever_form_is_chosen_it_is_right(batch, side, channels, stride):
+    """Small and large, so that every rule of `conv_on_cpu` is taken both ways."""
+    keys = jax.random.split(jax.random.key(0))
+    images = jax.random.normal(keys[0], (batch, side, side, channels))
+    kernel = jax.random.normal(keys[1], (3, 3, channels, 4))
+
+    def values(function):
+        return jax.vjp(function, images, kernel)
+
+    ours, back = values(partial(conv.conv, stride=stride, padding=1))
+    theirs, their_back = values(partial(by_xla, size=3, stride=stride, padding=1))
+    assert_close(ours, theirs)
+    assert_close(jax.jit(back)(ours), jax.jit(their_back)(theirs))
+
+
+@pytest.mark.parametrize("make", [patches, patches_in_place])
+def test_a_window_is_flattened_in_the_order_of_its_kernel(make):
     images = jnp.arange(18.0).reshape(1, 3, 3, 2)
-    windows = conv.patches(images, 2)
-    chex.assert_shape(windows, (1, 2, 2, 8))
-    assert windows[0, 1, 0].tolist() == images[0, 1:3, 0:2].ravel().tolist()
+    seen = make(images, Windows(2, 1, 0, (3, 3)))
+    chex.assert_shape(seen, (1, 2, 2, 8))
+    assert seen[0, 1, 0].tolist() == images[0, 1:3, 0:2].ravel().tolist()
 
 
-def test_padding_of_patches_is_zero():
-    windows = conv.patches(jnp.ones((1, 2, 2, 1)), 3, padding=1)
-    assert windows[0, 0, 0].tolist() == [0, 0, 0, 0, 1, 1, 0, 1, 1]
+@pytest.mark.parametrize("make", [patches, patches_in_place])
+def test_padding_of_patches_is_zero(make):
+    seen = make(jnp.ones((1, 2, 2, 1)), Windows(3, 1, 1, (2, 2)))
+    assert seen[0, 0, 0].tolist() == [0, 0, 0, 0, 1, 1, 0, 1, 1]
 
 
-@pytest.mark.parametrize("shape", [(4, 4, 3), (3, 3, 3, 5), (4, 3, 3, 5)], ids=str)
-def test_upsampling_refuses_a_kernel_that_is_not_4x4(shape):
+def test_windows_added_back_count_how_many_saw_each_pixel():
+    windows = Windows(3, 1, 1, (3, 3))
+    counts = overlap_add(patches(jnp.ones((1, 3, 3, 1)), windows), windows)
+    assert counts[0, :, :, 0].tolist() == [[4, 6, 4], [6, 9, 6], [4, 6, 4]]
+
+
+def test_in_bfloat16_nothing_leaves_bfloat16():
+    images, kernel = (
+        array.astype(jnp.bfloat16) for array in inputs(CASES["3x3, stride 1"], (8, 8))
+    )
+    value, back = jax.vjp(partial(conv.conv, padding=1), images, kernel)
+    assert {array.dtype for array in (value, *back(value))} == {jnp.dtype(jnp.bfloat16)}
+
+
+def test_a_kernel_of_other_channels_is_refused():
     with pytest.raises(AssertionError):
-        conv.upsampling_conv(jnp.zeros((1, 4, 4, 3)), jnp.zeros(shape))
+        conv.conv(jnp.zeros((1, 4, 4, 3)), jnp.zeros((3, 3, 4, 5)))
+    with pytest.raises(AssertionError):
+        conv.transposed_conv(jnp.zeros((1, 4, 4, 3)), jnp.zeros((4, 4, 3, 5)))
 
 
 def test_images_without_a_batch_are_refused():

@@ -1,0 +1,160 @@
+"""A convolution and its two transposes in the forms that XLA does well on a CPU.
+
+Which form is the fastest depends on how many bytes the patches take: what stays in the cache is
+one matrix product; beyond that the product is cut in parts, or left to a convolution of XLA's own,
+in the arrangement that it hands to its fast kernels inside compiled loops too (channels last,
+stride 1, nothing dilated but the kernel). The limits were measured on two x86-64 cores with jax
+0.10 by `experiments/benchmarks/conv.py`.
+"""
+
+import math
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax import lax
+
+from ganjax.ops.windows import Windows, overlap_add, patches_in_place
+from ganjax.typing import Array
+
+MEBIBYTE = 2**20
+
+
+def conv(images: Array, kernel: Array, windows: Windows) -> Array:
+    """Return `images * kernel`; see `ganjax.ops.conv.conv`."""
+    size = patch_bytes(images, windows)
+    if size <= 16 * MEBIBYTE:
+        return conv_by_patches(images, kernel, windows)
+    if windows.stride == 1 and size < 64 * MEBIBYTE:
+        return conv_by_rows(images, kernel, windows)
+    return conv_by_xla(images, kernel, windows)
+
+
+def to_images(outputs: Array, kernel: Array, windows: Windows) -> Array:
+    """Return the transpose in the images, `[batch, *windows.sides, kernel.shape[2]]`."""
+    size = outputs.nbytes // outputs.shape[-1] * math.prod(kernel.shape[:3])
+    if windows.stride == 1 and size >= 32 * MEBIBYTE:
+        return to_images_by_xla(outputs, kernel, windows)
+    return to_images_by_overlap(outputs, kernel, windows)
+
+
+def to_kernel(images: Array, outputs: Array, windows: Windows) -> Array:
+    """Return the transpose in the kernel, `[size, size, in_channels, out_channels]`."""
+    large = patch_bytes(images, windows) > 16 * MEBIBYTE
+    if large and windows.stride == 1 and windows.places[1] % 2 == 0:
+        return to_kernel_by_pairs(images, outputs, windows)
+    return to_kernel_by_patches(images, outputs, windows)
+
+
+def patch_bytes(images: Array, windows: Windows) -> int:
+    """Return how many bytes the patches of images take."""
+    windows_seen = len(images) * math.prod(windows.places)
+    return windows_seen * windows.size**2 * images.shape[-1] * images.dtype.itemsize
+
+
+def conv_by_patches(images: Array, kernel: Array, windows: Windows) -> Array:
+    """Every window times the kernel, in one product."""
+    # Without the barrier XLA builds the patches inside the product, up to twice as slowly.
+    seen = lax.optimization_barrier(patches_in_place(images, windows))
+    return seen @ kernel.reshape(-1, kernel.shape[-1])
+
+
+def conv_by_rows(images: Array, kernel: Array, windows: Windows) -> Array:
+    """One row of every window times all rows of the kernel, added where they belong; stride 1."""
+    size, _, in_channels, out_channels = kernel.shape
+    rows, columns = windows.places
+    border = (windows.padding, windows.padding)
+    images = jnp.pad(images, ((0, 0), border, border, (0, 0)))
+    seen = jnp.concatenate([images[:, :, j : j + columns] for j in range(size)], axis=-1)
+    kernel = kernel.transpose(1, 2, 0, 3).reshape(size * in_channels, size * out_channels)
+    products = lax.optimization_barrier(lax.optimization_barrier(seen) @ kernel)
+    parts = jnp.split(products, size, axis=-1)
+    first, *others = (part[:, i : i + rows] for i, part in enumerate(parts))
+    return sum(others, start=first)
+
+
+def conv_by_xla(images: Array, kernel: Array, windows: Windows) -> Array:
+    """XLA's convolution."""
+    return _xla(images, kernel, stride=windows.stride, padding=windows.padding)
+
+
+def to_images_by_overlap(outputs: Array, kernel: Array, windows: Windows) -> Array:
+    """What every output says of its window, added up."""
+    products = outputs @ kernel.reshape(-1, kernel.shape[-1]).T
+    return _unfused(lambda products: overlap_add(products, windows), products, kernel)
+
+
+def to_images_by_xla(outputs: Array, kernel: Array, windows: Windows) -> Array:
+    """XLA's convolution with the kernel turned round; stride 1."""
+    turned = jnp.flip(kernel, axis=(0, 1)).swapaxes(2, 3)
+    return _xla(outputs, turned, padding=windows.size - 1 - windows.padding)
+
+
+def to_kernel_by_patches(images: Array, outputs: Array, windows: Windows) -> Array:
+    """Every window times its outputs, in one product."""
+    in_channels, out_channels = images.shape[-1], outputs.shape[-1]
+    seen = lax.optimization_barrier(patches_in_place(images, windows))
+    seen = seen.reshape(-1, seen.shape[-1])
+    product = (outputs.reshape(-1, out_channels).T @ seen).T
+    return product.reshape(windows.size, windows.size, in_channels, out_channels)
+
+
+def to_kernel_by_pairs(images: Array, outputs: Array, windows: Windows) -> Array:
+    """Windows of two neighbouring outputs times these outputs in all rows; stride 1, even width.
+
+    Less than half the bytes of the patches for a third more arithmetic: of the products of a wide
+    window's pixels with both outputs, those that lie a kernel's width apart are left out.
+    """
+    size, in_channels, out_channels = windows.size, images.shape[-1], outputs.shape[-1]
+    seen = _unfused(lambda images: _wide_windows(images, windows), images, images)
+    said = _unfused(lambda outputs: _beside_each_row(outputs, windows), outputs, outputs)
+    # [row of the kernel, output of the pair, out channel, pixel of the wide window, in channel]
+    products = (said.T @ seen).reshape(size, 2, out_channels, -1, in_channels)
+    kernel = products[:, 0, :, :size] + products[:, 1, :, 1 : 1 + size]
+    return kernel.transpose(0, 2, 3, 1)
+
+
+def _wide_windows(images: Array, windows: Windows) -> Array:
+    """Return what each pair of neighbouring outputs sees of a row: `[pairs, pixels * channels]`."""
+    (height, width), (rows, columns) = windows.sides, windows.places
+    pairs, length = columns // 2, windows.size // 2 + 1
+    below = rows + windows.size - 1 - windows.padding - height
+    right = 2 * (pairs + length - 1) - windows.padding - width
+    border = ((0, 0, 0), (windows.padding, below, 0), (windows.padding, right, 0), (0, 0, 0))
+    lines = lax.pad(images, jnp.zeros((), images.dtype), border)
+    lines = lines.reshape(len(images), rows + windows.size - 1, pairs + length - 1, -1)
+    seen = jnp.concatenate([lines[:, :, i : i + pairs] for i in range(length)], axis=-1)
+    return seen.reshape(-1, seen.shape[-1])
+
+
+def _beside_each_row(outputs: Array, windows: Windows) -> Array:
+    """Return the pairs of outputs that see each row of images, by the row of their kernel."""
+    rows, columns = windows.places
+    pairs = outputs.reshape(len(outputs), rows, columns // 2, -1)
+    numbers = pairs.shape[-1]
+    said = jnp.zeros(
+        (len(outputs), rows + windows.size - 1, columns // 2, windows.size * numbers), outputs.dtype
+    )
+    for row in range(windows.size):
+        said = lax.dynamic_update_slice(said, pairs, (0, row, 0, row * numbers))
+    return said.reshape(-1, said.shape[-1])
+
+
+def _xla(images: Array, kernel: Array, *, stride: int = 1, padding: int) -> Array:
+    return lax.conv_general_dilated(
+        images,
+        kernel,
+        window_strides=(stride, stride),
+        padding=[(padding, padding)] * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def _unfused(linear: Callable[[Array], Array], array: Array, witness: Array) -> Array:
+    """Apply a linear function in a loop of its own.
+
+    Fused into its readers it would be computed again for each of them, and XLA drops optimization
+    barriers on a CPU before it fuses. What it keeps apart are the branches of a condition that only
+    the data can tell; here both are the same, since f(x) = -f(-x) to the last bit.
+    """
+    finite = jnp.isfinite(witness.ravel()[0])
+    return lax.cond(finite, linear, lambda array: -linear(-array), array)
