@@ -10,6 +10,7 @@ coordinate is a whole number, the result is exact: `fill` is mixed in by the wei
 outside the image, not by subtracting it first.
 """
 
+import math
 from functools import partial
 from itertools import product
 
@@ -47,10 +48,6 @@ def separable(images: Array, rows: Array, columns: Array, *, fill: float = 0.0) 
 def rotated(images: Array, radians: Array, *, fill: float = 0.0) -> Array:
     """Rotates images counter-clockwise about their centre.
 
-    Its gradient is again a gather: a rotation keeps distances, so the few pixels that read a given
-    pixel lie next to where that pixel goes. (The gradient of an ordinary gather is a scatter, which
-    XLA runs one element at a time on CPU, and in no fixed order on GPU.)
-
     Args:
       images: float `[batch, height, width, channels]`.
       radians: float `[batch]`; no gradient flows to it.
@@ -59,19 +56,61 @@ def rotated(images: Array, radians: Array, *, fill: float = 0.0) -> Array:
     Returns:
       An array of the shape and dtype of `images`; differentiable in reverse mode, to any order.
     """
+    chex.assert_shape(radians, (len(images),))
+    return affine(images, rotation(radians), jnp.zeros((len(images), 2)), fill=fill)
+
+
+def rotation(radians: Array) -> Array:
+    """The matrices `[batch, 2, 2]` that lead from a rotated image's pixels to where they came from.
+
+    Args:
+      radians: float `[batch]`, counter-clockwise.
+
+    Returns:
+      For `affine`; rows and columns, in this order, count from the centre.
+    """
+    cosine, sine = jnp.cos(radians), jnp.sin(radians)
+    return jnp.stack([jnp.stack([cosine, sine], -1), jnp.stack([-sine, cosine], -1)], -2)
+
+
+def affine(
+    images: Array, matrices: Array, places: Array, *, fill: float = 0.0, zoom: float = 1.0
+) -> Array:
+    """Reads every pixel p of the result at the place `matrix p + place` of its image.
+
+    Rows and columns, in this order, count from the centre. The gradient is again a gather: no
+    more than `zoom` times as far apart as in the image, the few pixels that read a given pixel lie
+    around where that pixel goes. (The gradient of an ordinary gather is a scatter, which XLA runs
+    one element at a time on CPU, and in no fixed order on GPU.)
+
+    Args:
+      images: float `[batch, height, width, channels]`.
+      matrices: float `[batch, 2, 2]`; no gradient flows to them.
+      places: float `[batch, 2]`, in pixels, where the middle is read; likewise.
+      fill: value outside the image.
+      zoom: how far the images are enlarged at most, in any direction, a static number; the gradient
+        misses contributions beyond it, and costs its square.
+
+    Returns:
+      An array of the shape and dtype of `images`; differentiable in reverse mode, to any order.
+    """
     batch, height, width, _ = images.shape
-    chex.assert_shape(radians, (batch,))
-    rows, columns = _turn(*_grid(height, width), radians, height, width)
+    chex.assert_shape(matrices, (batch, 2, 2))
+    chex.assert_shape(places, (batch, 2))
+    rows, columns = _sources(*_grid(height, width), matrices, places, (height, width))
     inside = _inside(rows, height) * _inside(columns, width)
-    pixels = _rotate(_at_least_float32(images), radians)
+    # A pixel is read from less than 1 away in row and in column, from less than sqrt(2) in all.
+    reach = math.floor(math.sqrt(2) * zoom + 0.5)
+    pixels = _warp(_at_least_float32(images), matrices, places, reach)
     return (pixels + fill * (1 - inside[..., None])).astype(images.dtype)
 
 
-@jax.custom_vjp
-def _rotate(images: Array, radians: Array) -> Array:
-    """The linear map R: each output pixel is the sum of the four pixels around its source."""
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _warp(images: Array, matrices: Array, places: Array, reach: int) -> Array:
+    """The linear map: each output pixel is the sum of the four pixels around its source."""
+    del reach
     _, height, width, _ = images.shape
-    rows, columns = _turn(*_grid(height, width), radians, height, width)
+    rows, columns = _sources(*_grid(height, width), matrices, places, (height, width))
     total = jnp.zeros_like(images)
     for down, right in product((0, 1), repeat=2):
         row, column = jnp.floor(rows) + down, jnp.floor(columns) + right
@@ -80,47 +119,57 @@ def _rotate(images: Array, radians: Array) -> Array:
     return total
 
 
-@jax.custom_vjp
-def _rotate_transposed(images: Array, radians: Array) -> Array:
-    """The transpose of R: each pixel is sent to the pixels that read it, with the same weights.
-
-    A pixel is read from less than 1 away in row and in column, that is from less than sqrt(2) < 1.5
-    around the place it is turned to: by the 3 x 3 pixels around that place at most.
-    """
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _warp_transposed(images: Array, matrices: Array, places: Array, reach: int) -> Array:
+    """Its transpose: each pixel is sent to the pixels that read it, with the same weights."""
     _, height, width, _ = images.shape
-    sources = _grid(height, width)
-    rows, columns = _turn(*sources, -radians, height, width)
+    pixels = _grid(height, width)
+    back = jnp.linalg.inv(matrices)
+    home = -jnp.einsum("bij,bj->bi", back, places)
+    rows, columns = _sources(*pixels, back, home, (height, width))
     total = jnp.zeros_like(images)
-    for down, right in product((-1, 0, 1), repeat=2):
+    for down, right in product(range(-reach, reach + 1), repeat=2):
         row, column = jnp.round(rows) + down, jnp.round(columns) + right
-        read_row, read_column = _turn(row, column, radians, height, width)
-        weight = _tent(read_row - sources[0]) * _tent(read_column - sources[1])
+        read_row, read_column = _sources(row, column, matrices, places, (height, width))
+        weight = _tent(read_row - pixels[0]) * _tent(read_column - pixels[1])
         total += weight[..., None] * _read(images, row, column)
     return total
 
 
+def _without_gradient_to_the_places(images: Array, matrices: Array, places: Array, reach: int):
+    return _warp(images, matrices, places, reach), (matrices, places)
+
+
+def _transposed_likewise(images: Array, matrices: Array, places: Array, reach: int):
+    return _warp_transposed(images, matrices, places, reach), (matrices, places)
+
+
 # Each is the gradient of the other, so that gradients of gradients (R1) need no scatter either.
-_rotate.defvjp(
-    lambda images, radians: (_rotate(images, radians), radians),
-    lambda radians, cotangent: (_rotate_transposed(cotangent, radians), jnp.zeros_like(radians)),
+_warp.defvjp(
+    _without_gradient_to_the_places,
+    lambda reach, where, cotangent: (
+        _warp_transposed(cotangent, *where, reach),
+        *map(jnp.zeros_like, where),
+    ),
 )
-_rotate_transposed.defvjp(
-    lambda images, radians: (_rotate_transposed(images, radians), radians),
-    lambda radians, cotangent: (_rotate(cotangent, radians), jnp.zeros_like(radians)),
+_warp_transposed.defvjp(
+    _transposed_likewise,
+    lambda reach, where, cotangent: (
+        _warp(cotangent, *where, reach),
+        *map(jnp.zeros_like, where),
+    ),
 )
 
 
-def _turn(
-    rows: Array, columns: Array, radians: Array, height: int, width: int
+def _sources(
+    rows: Array, columns: Array, matrices: Array, places: Array, sides: tuple[int, int]
 ) -> tuple[Array, Array]:
-    """Where a counter-clockwise rotation reads the pixels at `rows`, `columns`: `[batch, h, w]`."""
-    middle_row, middle_column = (height - 1) / 2, (width - 1) / 2
-    cosine, sine = jnp.cos(radians)[:, None, None], jnp.sin(radians)[:, None, None]
+    """Where the pixels at `rows`, `columns` are read: `[batch, h, w]` each."""
+    middle_row, middle_column = ((side - 1) / 2 for side in sides)
     down, right = rows - middle_row, columns - middle_column
-    return (
-        middle_row + cosine * down + sine * right,
-        middle_column - sine * down + cosine * right,
-    )
+    (a, b), (c, d) = ((m[:, None, None] for m in line.T) for line in jnp.moveaxis(matrices, 1, 0))
+    row, column = (place[:, None, None] for place in places.T)
+    return middle_row + row + a * down + b * right, middle_column + column + c * down + d * right
 
 
 def _grid(height: int, width: int) -> tuple[Array, Array]:
