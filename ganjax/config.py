@@ -14,6 +14,7 @@ from ganjax.errors import UserError
 Preset = Literal["quick", "standard", "thorough"]
 Network = Literal["auto", "dcgan", "mlp"]
 LossName = Literal["non_saturating", "minimax", "hinge", "least_squares", "wasserstein"]
+Precision = Literal["auto", "float32", "bfloat16"]
 PolicyName = Literal["diffaugment", "classical", "none"]
 
 LARGEST_SEED = 2**32 - 1
@@ -40,6 +41,8 @@ class GANConfig:
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update.
       updates: updates of each network.
+      precision: what the networks compute in, "float32" or "bfloat16" (parameters, optimizer and
+        statistics are float32 in both); "auto": bfloat16 on a GPU or TPU, float32 on a CPU.
     """
 
     network: Network = "auto"
@@ -53,6 +56,7 @@ class GANConfig:
     ema_decay: float = 0.999
     batch_size: int = 64
     updates: int = 2000
+    precision: Precision = "auto"
 
     def for_size(self, size: int) -> "GANConfig":
         """Return the configuration with what depends on the images' size filled in."""
@@ -66,6 +70,7 @@ class GANConfig:
         _one_of("network", self.network, get_args(Network))
         _one_of("loss", self.loss, get_args(LossName))
         _one_of("augment", self.augment, get_args(PolicyName))
+        _one_of("precision", self.precision, get_args(Precision))
         _at_least(self, 1, "latent_size", "updates")
         if self.width is not None:
             _at_least(self, 1, "width")
@@ -90,6 +95,7 @@ class ClassifierConfig:
       ratios: parts of each batch that may be generated; 0 is always among them.
       strengths: strengths of the classical policy; 0 is always among them.
       flip: whether mirroring left and right keeps an image's label. Never assumed.
+      precision: what the networks compute in, as for the GAN.
     """
 
     width: int = 16
@@ -101,8 +107,10 @@ class ClassifierConfig:
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
     strengths: tuple[float, ...] = (0.0, 0.5, 1.0)
     flip: bool = False
+    precision: Precision = "auto"
 
     def __post_init__(self):
+        _one_of("precision", self.precision, get_args(Precision))
         _at_least(self, 1, "width", "updates", "evaluations", "seeds")
         _at_least(self, 2, "batch_size")
         _positive(self, "learning_rate")

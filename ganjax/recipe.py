@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import jax
 import optax
 
 from ganjax import models, training
-from ganjax.config import ClassifierConfig, GANConfig
+from ganjax.config import ClassifierConfig, GANConfig, Precision
 from ganjax.models import Generator, Model
 from ganjax.ops import losses, policy
 from ganjax.training import GAN, Classifier
@@ -33,16 +34,25 @@ def networks(
     shape: Any = {"size": size, "channels": channels, "classes": classes}
     if config.network == "mlp":
         widths = (config.width, 2 * config.width, 4 * config.width)
-        return (
-            models.mlp_generator(**shape, widths=widths, latent_size=config.latent_size),
-            models.mlp_discriminator(**shape, widths=widths[::-1]),
+        generator = models.mlp_generator(**shape, widths=widths, latent_size=config.latent_size)
+        discriminator = models.mlp_discriminator(**shape, widths=widths[::-1])
+    else:
+        generator = models.dcgan_generator(
+            **shape, width=config.width, latent_size=config.latent_size
         )
-    return (
-        models.dcgan_generator(**shape, width=config.width, latent_size=config.latent_size),
         # No batch normalisation: R1 needs images that do not influence each other, and so do
         # training sets smaller than a few batches.
-        models.dcgan_discriminator(**shape, width=config.width, batch_norm=False),
-    )
+        discriminator = models.dcgan_discriminator(**shape, width=config.width, batch_norm=False)
+    if precision(config.precision) == "bfloat16":
+        return models.in_bfloat16(generator), models.in_bfloat16(discriminator)
+    return generator, discriminator
+
+
+def precision(wanted: Precision) -> Precision:
+    """Return what networks compute in on this machine: `wanted`, or what "auto" means here."""
+    if wanted != "auto":
+        return wanted
+    return "float32" if jax.default_backend() == "cpu" else "bfloat16"
 
 
 def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> GAN:
@@ -71,6 +81,8 @@ def classifier(config: ClassifierConfig, *, size: int, channels: int, classes: i
     model = models.conv_classifier(
         size=size, channels=channels, classes=classes, width=config.width
     )
+    if precision(config.precision) == "bfloat16":
+        model = models.in_bfloat16(model)
     return training.classifier(
         model, augment=classifier_policy(config), optimizer=optax.adam(config.learning_rate)
     )

@@ -1,6 +1,6 @@
 """Networks as pairs of pure functions; the only room that knows Flax."""
 
-from ganjax.models.classifier import conv_classifier
+from ganjax.models.classifier import conv_classifier, conv_features
 from ganjax.models.discriminator import dcgan_discriminator, mlp_discriminator
 from ganjax.models.generator import (
     dcgan_generator,
@@ -12,17 +12,22 @@ from ganjax.models.generator import (
 )
 from ganjax.models.layers import parameter_count
 from ganjax.models.model import Generator, Model
+from ganjax.models.precision import in_bfloat16
+from ganjax.models.resnet import resnet_classifier
 
 __all__ = [
     "Generator",
     "Model",
     "conv_classifier",
+    "conv_features",
     "dcgan_discriminator",
     "dcgan_generator",
+    "in_bfloat16",
     "mlp_discriminator",
     "mlp_generator",
     "normal_latents",
     "parameter_count",
+    "resnet_classifier",
     "sigmoid_output",
     "tanh_output",
     "uniform_latents",

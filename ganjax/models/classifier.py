@@ -10,7 +10,14 @@ from ganjax.models.shapes import check_channels, check_classes
 from ganjax.typing import Array, Key, Variables
 
 
-def conv_classifier(*, size: int, channels: int = 1, classes: int, width: int = 32) -> Model:
+def conv_classifier(
+    *,
+    size: int,
+    channels: int = 1,
+    classes: int,
+    width: int = 32,
+    features: int | None = None,
+) -> Model:
     """Build a small convolutional classifier: three strided 3x3 convolutions, one dense layer.
 
     Strides of 2 from the first layer on keep it cheap enough to train dozens of them for a study.
@@ -23,6 +30,8 @@ def conv_classifier(*, size: int, channels: int = 1, classes: int, width: int = 
       channels: 1 or 3.
       classes: number of classes.
       width: channels of the first layer; doubled at each of the next two.
+      features: units of one more dense layer before the last, which `conv_features` returns; None
+        for none.
 
     Returns:
       A `Model` from images `[batch, size, size, channels]` in [-1, 1] to logits
@@ -31,31 +40,64 @@ def conv_classifier(*, size: int, channels: int = 1, classes: int, width: int = 
     Raises:
       UserError: size, channels or classes out of range.
     """
-    check_channels(channels)
     check_classes(classes)
+    return _model(_ConvClassifier(width, features, classes), size, channels)
+
+
+def conv_features(*, size: int, channels: int = 1, width: int = 32, features: int) -> Model:
+    """Build a `conv_classifier` without its last layer, to see images as it does.
+
+    It takes the variables of the classifier with the same numbers; the last layer's are ignored.
+
+    Args:
+      size: height and width of the images in pixels, at least 8.
+      channels: 1 or 3.
+      width: channels of the first layer, as the classifier's.
+      features: units of the layer before the last, as the classifier's.
+
+    Returns:
+      A `Model` from images `[batch, size, size, channels]` in [-1, 1] to features, at least 0,
+      `[batch, features]`.
+
+    Raises:
+      UserError: size or channels out of range.
+    """
+    return _model(_ConvClassifier(width, features, None), size, channels)
+
+
+class _ConvClassifier(nn.Module):
+    width: int
+    features: int | None
+    classes: int | None
+
+    @nn.compact
+    def __call__(self, images: Array, *, train: bool, axis_name: str | None = None) -> Array:
+        hidden = images
+        for width in (self.width, 2 * self.width, 4 * self.width):
+            hidden = nn.relu(Conv(width, stride=2)(hidden))
+        hidden = hidden.reshape(hidden.shape[0], -1)
+        if self.features is not None:
+            hidden = nn.relu(nn.Dense(self.features)(hidden))
+        return hidden if self.classes is None else nn.Dense(self.classes)(hidden)
+
+
+def _model(module: nn.Module, size: int, channels: int) -> Model:
+    check_channels(channels)
     if size < 8:
         raise UserError(f"the classifier needs images of at least 8 pixels a side, not {size}")
-    module = _ConvClassifier(classes, width)
 
     def init(key: Key) -> Variables:
         return init_variables(module, key, jnp.zeros((2, size, size, channels)))
 
     def apply(
-        variables: Variables, images: Array, labels: None = None, *, train: bool = False
+        variables: Variables,
+        images: Array,
+        labels: None = None,
+        *,
+        train: bool = False,
+        axis_name: str | None = None,
     ) -> tuple[Array, Variables]:
         del labels  # a classifier is what finds them
-        return apply_module(module, variables, images, train=train)
+        return apply_module(module, variables, images, train=train, axis_name=axis_name)
 
     return Model(init, apply)
-
-
-class _ConvClassifier(nn.Module):
-    classes: int
-    width: int
-
-    @nn.compact
-    def __call__(self, images: Array, *, train: bool) -> Array:
-        hidden = images
-        for features in (self.width, 2 * self.width, 4 * self.width):
-            hidden = nn.relu(Conv(features, stride=2)(hidden))
-        return nn.Dense(self.classes)(hidden.reshape(hidden.shape[0], -1))

@@ -84,7 +84,9 @@ class _MLP(nn.Module):
     classes: int | None
 
     @nn.compact
-    def __call__(self, images: Array, labels: Array | None, *, train: bool) -> Array:
+    def __call__(
+        self, images: Array, labels: Array | None, *, train: bool, axis_name: str | None = None
+    ) -> Array:
         hidden = images.reshape(images.shape[0], -1)
         for width in self.widths:
             hidden = nn.leaky_relu(nn.Dense(width)(hidden), 0.2)
@@ -98,7 +100,9 @@ class _DCGAN(nn.Module):
     batch_norm: bool
 
     @nn.compact
-    def __call__(self, images: Array, labels: Array | None, *, train: bool) -> Array:
+    def __call__(
+        self, images: Array, labels: Array | None, *, train: bool, axis_name: str | None = None
+    ) -> Array:
         halvings = int(math.log2(self.size)) - 2
         layers = max(halvings, 3)
         kernel_init = dcgan_normal if self.batch_norm else he_normal
@@ -114,7 +118,7 @@ class _DCGAN(nn.Module):
                 kernel_init=kernel_init,
             )(hidden)
             if normalized:
-                hidden = BatchNorm(not train)(hidden)
+                hidden = BatchNorm(not train, axis_name)(hidden)
             hidden = nn.leaky_relu(hidden, 0.2)
         return Projection(self.classes, dcgan_normal)(hidden, labels)
 
@@ -125,8 +129,13 @@ def _discriminator(module: nn.Module, shape: tuple[int, int, int], classes: int 
         return init_variables(module, key, jnp.zeros((2, *shape)), labels)
 
     def apply(
-        variables: Variables, images: Array, labels: Array | None = None, *, train: bool = False
+        variables: Variables,
+        images: Array,
+        labels: Array | None = None,
+        *,
+        train: bool = False,
+        axis_name: str | None = None,
     ) -> tuple[Array, Variables]:
-        return apply_module(module, variables, images, labels, train=train)
+        return apply_module(module, variables, images, labels, train=train, axis_name=axis_name)
 
     return Model(init, apply)

@@ -122,7 +122,9 @@ class _MLP(nn.Module):
     output: Callable[[Array], Array]
 
     @nn.compact
-    def __call__(self, latents: Array, labels: Array | None, *, train: bool) -> Array:
+    def __call__(
+        self, latents: Array, labels: Array | None, *, train: bool, axis_name: str | None = None
+    ) -> Array:
         hidden = LabelledLatents(self.classes, latents.shape[-1])(latents, labels)
         for width in self.widths:
             hidden = nn.leaky_relu(nn.Dense(width)(hidden), 0.2)
@@ -138,9 +140,11 @@ class _DCGAN(nn.Module):
     output: Callable[[Array], Array]
 
     @nn.compact
-    def __call__(self, latents: Array, labels: Array | None, *, train: bool) -> Array:
+    def __call__(
+        self, latents: Array, labels: Array | None, *, train: bool, axis_name: str | None = None
+    ) -> Array:
         doublings = int(math.log2(self.size)) - 2
-        normalize = partial(BatchNorm, not train)
+        normalize = partial(BatchNorm, not train, axis_name)
         widths = [self.width * 2 ** min(i, 3) for i in reversed(range(max(doublings, 3)))]
 
         hidden = LabelledLatents(self.classes, 50)(latents, labels)
@@ -161,16 +165,24 @@ def _generator(
     latents: Callable[[Key, int, int], Array],
     latent_size: int,
 ) -> Generator:
-    def sample_latents(key: Key, count: int) -> Array:
-        return latents(key, count, latent_size)
+    def sample_latents(key: Key, count: int, *, first: int | Array = 0) -> Array:
+        def one(number: Array) -> Array:
+            return latents(jax.random.fold_in(key, number), 1, latent_size)[0]
+
+        return jax.vmap(one)(first + jnp.arange(count))
 
     def init(key: Key) -> Variables:
         labels = None if classes is None else jnp.zeros(2, jnp.int32)
         return init_variables(module, key, jnp.zeros((2, latent_size)), labels)
 
     def apply(
-        variables: Variables, latents: Array, labels: Array | None = None, *, train: bool = False
+        variables: Variables,
+        latents: Array,
+        labels: Array | None = None,
+        *,
+        train: bool = False,
+        axis_name: str | None = None,
     ) -> tuple[Array, Variables]:
-        return apply_module(module, variables, latents, labels, train=train)
+        return apply_module(module, variables, latents, labels, train=train, axis_name=axis_name)
 
     return Generator(init, apply, sample_latents)

@@ -11,8 +11,10 @@ class Model(NamedTuple):
 
     Attributes:
       init: `key -> variables`.
-      apply: `(variables, inputs, labels=None, *, train=False) -> (outputs, updates)`, where
-        `updates` are the new batch statistics (`{}` where there are none or `train` is False).
+      apply: `(variables, inputs, labels=None, *, train=False, axis_name=None) -> (outputs,
+        updates)`, where `updates` are the new batch statistics (`{}` where there are none or
+        `train` is False). A step gives `axis_name`, the mapped axis that the batch is spread over,
+        only under `pmap`.
     """
 
     init: Callable[[Key], Variables]
@@ -24,10 +26,12 @@ class Generator(NamedTuple):
 
     Attributes:
       init: `key -> variables`.
-      apply: `(variables, latents, labels=None, *, train=False) -> (images in [-1, 1], updates)`.
-      sample_latents: `(key, count) -> float32 [count, latent_size]`.
+      apply: `(variables, latents, labels=None, *, train=False, axis_name=None) -> (images in
+        [-1, 1], updates)`.
+      sample_latents: `(key, count, *, first=0) -> float32 [count, latent_size]`; row i is number
+        `first + i` of the key, whatever the count.
     """
 
     init: Callable[[Key], Variables]
     apply: Callable[..., tuple[Array, Variables]]
-    sample_latents: Callable[[Key, int], Array]
+    sample_latents: Callable[..., Array]

@@ -147,10 +147,15 @@ def test_normal_latents_have_mean_zero_and_deviation_one():
 
 @every_generator
 def test_a_generator_draws_the_latents_that_it_was_given(build):
-    generator = build(size=8, latents=models.uniform_latents)
-    chex.assert_trees_all_equal(
-        generator.sample_latents(KEY, 7), models.uniform_latents(KEY, 7, 12)
-    )
+    drawn = build(size=8, latents=models.uniform_latents).sample_latents(KEY, 300)
+    assert drawn.shape == (300, 12)
+    np.testing.assert_allclose([drawn.min(), drawn.max()], [-1, 1], atol=0.01)
+
+
+def test_latent_i_is_the_same_however_many_are_drawn():
+    generator = models.mlp_generator(size=8)
+    seven = generator.sample_latents(KEY, 7)
+    np.testing.assert_array_equal(generator.sample_latents(KEY, 3, first=4), seven[4:])
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
