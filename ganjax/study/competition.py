@@ -1,5 +1,7 @@
 """The training of all candidates of a replicate at once, in one compiled program.
 
+Replicates side by side run this program each in a row of its own (`training.side_by_side`).
+
 Candidates differ only in two traced numbers, the ratio of generated images and the strength of the
 transforms; their initial weights, their draws of real images and their numbers of updates are the
 same. All train side by side by `vmap`; but on a CPU, where products of many large matrices are
@@ -23,6 +25,9 @@ from ganjax.typing import Array, Batch, Key, Variables
 LARGEST_SIDE_BY_SIDE = 16
 """Side in pixels up to which `vmap` over candidates is the faster way on a CPU (measured: 1.4 to 2
 times faster at 8 pixels, 1.3 times slower at 32)."""
+
+AT_A_TIME = 500
+"""Images that a classifier predicts at a time; bounds the memory."""
 
 
 @jax.tree_util.register_dataclass
@@ -87,31 +92,7 @@ def competition(
     @jax.jit
     def init(key: Key) -> Entrants:
         states = jax.vmap(classifier.init)(jax.random.split(key, seeds))
-        state = jax.tree.map(
-            lambda leaf: jnp.broadcast_to(leaf[None], (candidates, *leaf.shape)), states
-        )
-        return Entrants(
-            state=state,
-            best=state.variables,
-            accuracy=jnp.full(candidates, -1.0, jnp.float32),
-            loss=jnp.full(candidates, jnp.inf, jnp.float32),
-            update=jnp.zeros(candidates, jnp.int32),
-        )
-
-    def train(
-        state: ClassifierState, ratio: Array, strength: Array, key: Key, images: Images, steps: int
-    ) -> tuple[ClassifierState, Array, Array]:
-        def body(state: ClassifierState, _):
-            batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
-            batch = mixed_batch(batch_key, images.fit, images.generated, ratio, batch_size)
-            return classifier.step(state, batch, step_key, strength)[0], None
-
-        state, _ = lax.scan(body, state, None, length=steps)
-        logits = classifier.logits(state, normalise(images.validation.images))
-        labels = images.validation.labels
-        accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == labels)
-        loss = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
-        return state, accuracy, loss
+        return _begin(states, candidates)
 
     @partial(jax.jit, static_argnames="steps", donate_argnums=0)
     def advance(
@@ -121,43 +102,93 @@ def competition(
 
         def one_candidate(inputs):
             states, ratio, strength = inputs
-            return jax.vmap(lambda state, key: train(state, ratio, strength, key, images, steps))(
-                states, keys
+            draw = partial(
+                mixed_batch,
+                real=images.fit,
+                generated=images.generated,
+                ratio=ratio,
+                batch_size=batch_size,
             )
+            train = partial(_train, classifier, draw, images.validation, strength, steps)
+            return jax.vmap(train)(states, keys)
 
         across = _across(images.fit.images.shape[1])
         state, accuracy, loss = across(one_candidate, (entrants.state, ratios, strengths))
-        accuracy, loss = accuracy.mean(axis=1), loss.mean(axis=1)
-        better = (accuracy > entrants.accuracy) | (
-            (accuracy == entrants.accuracy) & (loss < entrants.loss)
-        )
-
-        def keep(new: Array, old: Array) -> Array:
-            return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-        best = Entrants(
-            state=state,
-            best=jax.tree.map(keep, state.variables, entrants.best),
-            accuracy=keep(accuracy, entrants.accuracy),
-            loss=keep(loss, entrants.loss),
-            update=keep(state.step[:, 0], entrants.update),
-        )
-        return best, accuracy
+        return _keep_best(entrants, state, accuracy.mean(axis=1), loss.mean(axis=1))
 
     @jax.jit
     def predict(variables: Variables, images: Array) -> Array:
-        def one(variables: Variables) -> Array:
-            state = ClassifierState(jnp.zeros((), jnp.int32), variables, ())
-            logits = lax.map(
-                lambda image: classifier.logits(state, normalise(image[None]))[0],
-                images,
-                batch_size=500,
-            )
-            return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-
-        return lax.map(jax.vmap(one), variables)
+        return lax.map(jax.vmap(lambda one: _predict(classifier, one, images)), variables)
 
     return Competition(init, advance, predict)
+
+
+def _begin(states: ClassifierState, candidates: int) -> Entrants:
+    """Let every candidate begin with the same classifiers, `[seeds]`."""
+    state = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf[None], (candidates, *leaf.shape)), states
+    )
+    return Entrants(
+        state=state,
+        best=state.variables,
+        accuracy=jnp.full(candidates, -1.0, jnp.float32),
+        loss=jnp.full(candidates, jnp.inf, jnp.float32),
+        update=jnp.zeros(candidates, jnp.int32),
+    )
+
+
+def _train(
+    classifier: Classifier,
+    draw: Callable[[Key], Batch],
+    validation: Resident,
+    strength: Array,
+    steps: int,
+    state: ClassifierState,
+    key: Key,
+) -> tuple[ClassifierState, Array, Array]:
+    """Update one classifier; return it, its accuracy and its cross-entropy on validation."""
+
+    def body(state: ClassifierState, _):
+        batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
+        return classifier.step(state, draw(batch_key), step_key, strength)[0], None
+
+    state, _ = lax.scan(body, state, None, length=steps)
+    logits = classifier.logits(state, normalise(validation.images))
+    accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == validation.labels)
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, validation.labels)
+    return state, accuracy, jnp.mean(losses)
+
+
+def _keep_best(
+    entrants: Entrants, state: ClassifierState, accuracy: Array, loss: Array
+) -> tuple[Entrants, Array]:
+    """Go on with new states, and remember those of candidates that have never been better."""
+    better = (accuracy > entrants.accuracy) | (
+        (accuracy == entrants.accuracy) & (loss < entrants.loss)
+    )
+
+    def keep(new: Array, old: Array) -> Array:
+        return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    best = Entrants(
+        state=state,
+        best=jax.tree.map(keep, state.variables, entrants.best),
+        accuracy=keep(accuracy, entrants.accuracy),
+        loss=keep(loss, entrants.loss),
+        update=keep(state.step[:, 0], entrants.update),
+    )
+    return best, accuracy
+
+
+def _predict(classifier: Classifier, variables: Variables, images: Array) -> Array:
+    """Return one classifier's predictions, int32 `[images]`; some images at a time."""
+    state = ClassifierState(jnp.zeros((), jnp.int32), variables, ())
+
+    def logits(image: Array) -> Array:
+        return classifier.logits(state, normalise(image[None]))[0]
+
+    found = lax.map(logits, images, batch_size=AT_A_TIME)
+    return jnp.argmax(found, axis=-1).astype(jnp.int32)
 
 
 def mixed_batch(

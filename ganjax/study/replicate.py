@@ -1,81 +1,31 @@
-"""One replicate: a fresh draw, a GAN trained on it alone, all candidates, choices, one look."""
+"""Replicates, one or several side by side: fresh draws, a GAN on each alone, choices, one look."""
 
-import json
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ganjax.config import StudyConfig
-from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
 from ganjax.data.loader import Resident, to_device
 from ganjax.data.splits import Draw, SealedTest
 from ganjax.models import parameter_count
 from ganjax.progress import Progress
 from ganjax.study.arms import Candidate, Entry, choose
 from ganjax.study.competition import Competition, Entrants, Images
-from ganjax.synthesis import trained
+from ganjax.study.record import Record
+from ganjax.synthesis import together, trained
+from ganjax.training import side_by_side
 from ganjax.typing import Key
 
 PICTURES = 8
 """Images per class and kind that a replicate keeps for the report."""
 
-
-@dataclass(frozen=True)
-class Record:
-    """What a finished replicate leaves: all that the results are computed from.
-
-    Attributes:
-      entries: what validation chose for each arm.
-      validation: accuracy of every candidate at its best update, `[candidates]`.
-      curves: validation accuracy of every candidate at every evaluation.
-      history: the GAN's losses.
-      parameters: parameter counts.
-      seconds: what each part cost.
-      labels: of the test images, int32 `[n]`.
-      predictions: int32 `[arms, seeds, n]`, arms in the order of `entries`.
-      real: pictures of the draw, uint8 `[classes, k, h, w, c]`.
-      generated: pictures of the GAN, likewise.
-    """
-
-    entries: dict[str, Entry]
-    validation: list[float]
-    curves: dict[str, list]
-    history: dict[str, list[float]]
-    parameters: dict[str, int]
-    seconds: dict[str, float]
-    labels: np.ndarray
-    predictions: np.ndarray
-    real: np.ndarray
-    generated: np.ndarray
-
-    def save(self, folder: Path) -> None:
-        """Write the record; it counts as finished when `record.json`, written last, is there."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        write_arrays_atomically(folder / "record.npz", **arrays)
-        numbers = {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if field.name not in _ARRAYS
-        }
-        numbers["entries"] = {arm: entry._asdict() for arm, entry in self.entries.items()}
-        write_json_atomically(folder / "record.json", numbers)
-
-    @classmethod
-    def load(cls, folder: Path) -> "Record | None":
-        """Read a finished replicate's record; None where it is not finished."""
-        if not (folder / "record.json").exists():
-            return None
-        numbers = json.loads((folder / "record.json").read_text())
-        numbers["entries"] = {arm: Entry(**entry) for arm, entry in numbers["entries"].items()}
-        with np.load(folder / "record.npz", allow_pickle=False) as arrays:
-            return cls(**numbers, **{name: arrays[name] for name in _ARRAYS})
-
-
-_ARRAYS = ("labels", "predictions", "real", "generated")
+Curves = dict[str, list]
 
 
 @dataclass(frozen=True)
@@ -97,85 +47,164 @@ class Contest:
     competition: Competition
 
 
+class Replicate(NamedTuple):
+    """One replicate that is to be run.
+
+    Attributes:
+      number: from 0.
+      draw: the small training set and its validation part.
+      folder: where its GAN and its record are kept.
+    """
+
+    number: int
+    draw: Draw
+    folder: Path
+
+
+class Outcome(NamedTuple):
+    """What the training of one replicate gave, before its look at the test set.
+
+    Attributes:
+      gan: its GAN.
+      pool: the images that it generated, as host arrays.
+      entrants: its classifiers, as host arrays.
+      curves: their accuracies on validation.
+    """
+
+    gan: trained.Trained
+    pool: Resident
+    entrants: Entrants
+    curves: Curves
+
+
 def run(
     contest: Contest,
-    draw: Draw,
+    replicates: Sequence[Replicate],
     sealed: SealedTest,
-    replicate: int,
-    folder: Path,
+    shared: Path,
     progress: Progress,
-) -> Record:
-    """Run one replicate, from its draw to its one look at the test set.
+) -> list[Record]:
+    """Run replicates side by side, from their draws to each one's look at the test set.
+
+    What a replicate gives does not depend on which others run beside it.
 
     Args:
       contest: what replicates share.
-      draw: the small training set and its validation part.
+      replicates: those to run; trained together, judged one after another.
       sealed: the test set.
-      replicate: its number.
-      folder: where its GAN, checkpoints and record are kept.
-      progress: where to tell how far it is.
+      shared: folder for what they keep together while they train.
+      progress: where to tell how far they are.
 
     Returns:
-      The record, already saved.
+      Their records, already saved. The seconds of a training that they shared are divided equally
+      among them, so that their sum is what passed.
     """
     seconds: dict[str, float] = {}
-    key = jax.random.fold_in(jax.random.key(contest.config.seed), replicate)
-    gan_key, pool_key, classifier_key = jax.random.split(key, 3)
-
+    root = jax.random.key(contest.config.seed)
+    keys = [jax.random.split(jax.random.fold_in(root, own.number), 3) for own in replicates]
+    gan_keys, pool_keys, classifier_keys = zip(*keys, strict=True)
     with _timed(seconds, "gan"):
-        gan = trained.train_in(folder, contest.description, draw.fit, gan_key, progress=progress)
-        images, labels = gan.sample(pool_key, contest.config.pool, progress)
+        gans = together.train_together(
+            [own.folder for own in replicates],
+            contest.description,
+            [own.draw.fit for own in replicates],
+            gan_keys,
+            shared=shared,
+            progress=progress,
+        )
+        pools = [
+            Resident(*gan.sample(key, contest.config.pool, progress))
+            for gan, key in zip(gans, pool_keys, strict=True)
+        ]
     with _timed(seconds, "classifiers"):
-        pool = Resident(jnp.asarray(images), jnp.asarray(labels))
-        entrants, curves = _compete(contest, draw, pool, classifier_key, progress)
+        draws = [own.draw for own in replicates]
+        entrants, curves = _compete(contest, draws, pools, classifier_keys, progress)
+    share = {name: round(spent / len(replicates), 3) for name, spent in seconds.items()}
+    outcomes = map(Outcome, gans, pools, entrants, curves)
+    return [
+        _conclude(contest, own, outcome, sealed, dict(share))
+        for own, outcome in zip(replicates, outcomes, strict=True)
+    ]
+
+
+def _compete(
+    contest: Contest,
+    draws: Sequence[Draw],
+    pools: Sequence[Resident],
+    keys: Sequence[Key],
+    progress: Progress,
+) -> tuple[list[Entrants], list[Curves]]:
+    """Train the classifiers of all replicates side by side."""
+    config, competition = contest.config.classifier, contest.competition
+    group = side_by_side.group(len(draws))
+    numbers = [np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True)]
+    init_keys, batch_keys = zip(*[jax.random.split(key) for key in keys], strict=True)
+    # A pool is a host array: it goes straight to the device of its own row
+    inputs = group.stack(
+        [
+            (Images(to_device(draw.fit), pool, to_device(draw.validation)), *numbers, key)
+            for draw, pool, key in zip(draws, pools, batch_keys, strict=True)
+        ]
+    )
+    entrants = side_by_side.spread(competition.init, group.mesh)(group.stack(init_keys))
+    advance = side_by_side.many_steps(competition.advance, group.mesh)
+    steps = config.updates // config.evaluations
+    seen = []
+    name = f"train {len(draws) * len(contest.candidates) * config.seeds} classifiers"
+    with progress.stage(name, config.updates, "updates") as tick:
+        for evaluation in range(1, config.evaluations + 1):
+            entrants, accuracy = advance(entrants, *inputs, steps=steps)
+            seen.append(np.asarray(accuracy))
+            tick(evaluation * steps, f"best on validation {seen[-1].max():.1%}")
+    return group.unstack(entrants), [
+        _curves(own, steps) for own in group.unstack(np.stack(seen, 1))
+    ]
+
+
+def _curves(accuracies: np.ndarray, steps: int) -> Curves:
+    """Write down one replicate's accuracies `[evaluations, candidates]`."""
+    return {
+        "update": [steps * evaluation for evaluation in range(1, len(accuracies) + 1)],
+        "accuracy": [[round(float(a), 6) for a in row] for row in accuracies],
+    }
+
+
+def _conclude(
+    contest: Contest,
+    replicate: Replicate,
+    outcome: Outcome,
+    sealed: SealedTest,
+    seconds: dict[str, float],
+) -> Record:
+    """Choose on validation, look at the test set once, and save the record."""
+    entrants, draw = outcome.entrants, replicate.draw
     accuracy, loss, update = (
         np.asarray(x) for x in (entrants.accuracy, entrants.loss, entrants.update)
     )
     entries = {arm: choose(own, accuracy, loss, update) for arm, own in contest.arms.items()}
     with _timed(seconds, "test"):
-        judgement = _judge(contest, entrants, entries, sealed, replicate)
-
+        judgement = _judge(contest, entrants, entries, sealed, replicate.number)
     classes = len(draw.fit.class_names)
+    classifiers = len(accuracy) * contest.config.classifier.seeds
     record = Record(
         entries=entries,
         validation=accuracy.tolist(),
-        curves=curves,
-        history=gan.history,
+        curves=outcome.curves,
+        history=outcome.gan.history,
         parameters={
-            **gan.parameters(),
-            "classifier": parameter_count(entrants.best)
-            // (len(accuracy) * contest.config.classifier.seeds),
+            **outcome.gan.parameters(),
+            "classifier": parameter_count(entrants.best) // classifiers,
         },
         seconds=seconds,
         labels=judgement.labels,
         predictions=judgement.predictions,
         real=_pictures(draw.fit.images, draw.fit.labels, classes),
-        generated=_pictures(images, labels, classes),
+        generated=_pictures(
+            np.asarray(outcome.pool.images), np.asarray(outcome.pool.labels), classes
+        ),
     )
-    record.save(folder)
+    record.save(replicate.folder)
     return record
-
-
-def _compete(
-    contest: Contest, draw: Draw, pool: Resident, key: Key, progress: Progress
-) -> tuple[Entrants, dict[str, list]]:
-    config, competition = contest.config.classifier, contest.competition
-    images = Images(to_device(draw.fit), pool, to_device(draw.validation))
-    ratios, strengths = (jnp.asarray(column) for column in zip(*contest.candidates, strict=True))
-    init_key, batch_key = jax.random.split(key)
-    entrants = competition.init(init_key)
-    steps = config.updates // config.evaluations
-    curves: dict[str, list] = {"update": [], "accuracy": []}
-    name = f"train {len(contest.candidates) * config.seeds} classifiers"
-    with progress.stage(name, config.updates, "updates") as tick:
-        for evaluation in range(1, config.evaluations + 1):
-            entrants, accuracy = competition.advance(
-                entrants, images, ratios, strengths, batch_key, steps=steps
-            )
-            curves["update"].append(evaluation * steps)
-            curves["accuracy"].append([round(float(a), 6) for a in np.asarray(accuracy)])
-            tick(evaluation * steps, f"best on validation {max(curves['accuracy'][-1]):.1%}")
-    return entrants, curves
 
 
 def _judge(
@@ -186,7 +215,7 @@ def _judge(
     replicate: int,
 ):
     """Open the sealed test set for the chosen classifiers, and for nothing else."""
-    chosen = jnp.asarray([entry.candidate for entry in entries.values()])
+    chosen = np.asarray([entry.candidate for entry in entries.values()])
     variables = jax.tree.map(lambda leaf: leaf[chosen], entrants.best)
     choice = {
         arm: {**contest.candidates[entry.candidate]._asdict(), "update": entry.update}

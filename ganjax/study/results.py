@@ -17,7 +17,7 @@ from ganjax.metrics import (
     replicates_to_tell,
 )
 from ganjax.study.arms import WITH, WITHOUT, Candidate
-from ganjax.study.replicate import Record
+from ganjax.study.record import Record
 
 SCHEMA = 1
 METRICS = ("test_accuracy", "balanced_accuracy")

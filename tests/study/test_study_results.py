@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from ganjax.study import results
 from ganjax.study.arms import Candidate, Entry
-from ganjax.study.replicate import Record
+from ganjax.study.record import Record
 
 CANDIDATES = (Candidate(0.0, 0.0), Candidate(0.0, 1.0), Candidate(0.5, 0.0), Candidate(0.5, 1.0))
 ARMS = ("real", "classical", "generated", "both")

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from ganjax import environment, report
+from ganjax import environment, report, synthesis
 from ganjax.config import ClassifierConfig, GANConfig, StudyConfig, to_json
 from ganjax.data.splits import SealedTest
 from ganjax.errors import UserError
 from ganjax.progress import Silent
 from ganjax.study import run as rooms
 from ganjax.study import study
-from ganjax.synthesis import trained
+from ganjax.study.record import Record
+from ganjax.synthesis import together
 
 CONFIG = StudyConfig(
     source="digits",
@@ -51,7 +52,7 @@ class Watch:
 
     def __init__(self, patch: pytest.MonkeyPatch):
         self.prepared, self.trained_on, self.looks, self.predicted, self.said = [], [], [], [], []
-        judge, prepare, train_in = SealedTest.judge, rooms.prepare, trained.train_in
+        judge, prepare, train = SealedTest.judge, rooms.prepare, together.train_together
 
         def watched_judge(sealed, replicate, choice, predict):
             def once(images):
@@ -65,13 +66,14 @@ class Watch:
             self.prepared.append(prepare(*given))
             return self.prepared[-1]
 
-        def watched_train_in(folder, description, dataset, *given, **named):
-            self.trained_on.append((Path(folder).name, dataset))
-            return train_in(folder, description, dataset, *given, **named)
+        def watched_train(folders, description, datasets, *given, **named):
+            names = [Path(folder).name for folder in folders]
+            self.trained_on += zip(names, datasets, strict=True)
+            return train(folders, description, datasets, *given, **named)
 
         patch.setattr(SealedTest, "judge", watched_judge)
         patch.setattr(rooms, "prepare", watched_prepare)
-        patch.setattr(trained, "train_in", watched_train_in)
+        patch.setattr(together, "train_together", watched_train)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -92,7 +94,7 @@ def straight(tmp_path_factory, compiled_once):
     out = tmp_path_factory.mktemp("straight") / "study"
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch)
-        found = study(CONFIG, out, command="ganjax study digits")
+        found = study(CONFIG, out, side_by_side=1, command="ganjax study digits")
     return SimpleNamespace(out=out, found=found, watch=watch)
 
 
@@ -103,12 +105,36 @@ def resumed(tmp_path_factory, straight):
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch)
         with pytest.raises(KeyboardInterrupt):
-            study(CONFIG, out, progress=Stop("train the GAN", 2))
+            study(CONFIG, out, side_by_side=1, progress=Stop("train the GAN", 2))
         assert [r for r, _ in watch.looks] == [0]
         with pytest.raises(KeyboardInterrupt):  # its GAN is trained, its classifiers are not
-            study(CONFIG, out, progress=Stop("train 6 classifiers", 1))
+            study(CONFIG, out, side_by_side=1, progress=Stop("train 6 classifiers", 1))
         assert not (out / "results.json").exists()
-        found = study(CONFIG, out)
+        found = study(CONFIG, out, side_by_side=1)
+    return SimpleNamespace(out=out, found=found, watch=watch)
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory, straight):
+    """The same study with all replicates side by side, stopped twice, and ended one at a time."""
+    out = tmp_path_factory.mktemp("beside") / "study"
+    with pytest.MonkeyPatch.context() as patch:
+        watch = Watch(patch)
+        with pytest.raises(KeyboardInterrupt):  # its GANs are trained, its classifiers are not
+            study(CONFIG, out, progress=Stop("train 18 classifiers", 1))
+        assert not watch.looks
+        judge = SealedTest.judge
+
+        def stopped(sealed, replicate, *given):
+            if replicate == 1:
+                raise KeyboardInterrupt
+            return judge(sealed, replicate, *given)
+
+        patch.setattr(SealedTest, "judge", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            study(CONFIG, out)
+        patch.setattr(SealedTest, "judge", judge)
+        found = study(CONFIG, out, side_by_side=1)
     return SimpleNamespace(out=out, found=found, watch=watch)
 
 
@@ -307,6 +333,56 @@ def test_a_stopped_study_goes_on_to_the_results_of_one_that_was_not(straight, re
         assert resumed.found[name] == straight.found[name]
 
 
+def test_replicates_side_by_side_give_what_they_give_one_after_another(straight, beside):
+    for replicate in range(3):
+        one, other = (
+            Record.load(s.out / "replicates" / str(replicate)) for s in (straight, beside)
+        )
+        assert {arm: e[:2] for arm, e in one.entries.items()} == {
+            arm: e[:2] for arm, e in other.entries.items()
+        }
+        np.testing.assert_allclose(one.validation, other.validation, atol=1e-6)
+        np.testing.assert_array_equal(one.predictions, other.predictions)
+        np.testing.assert_array_equal(one.real, other.real)
+        assert np.abs(one.generated.astype(int) - other.generated).max() <= 1
+        for name, values in one.history.items():
+            np.testing.assert_allclose(values, other.history[name], rtol=1e-4)
+    assert beside.found["verdict"] == straight.found["verdict"]
+    assert beside.found["validation"]["ratios"] == straight.found["validation"]["ratios"]
+
+
+def test_a_group_that_goes_on_computes_nothing_twice_and_looks_once(beside):
+    assert [replicate for replicate, _ in beside.watch.predicted] == [0, 1, 2]
+    everyone = ["0", "1", "2"]
+    assert [name for name, _ in beside.watch.trained_on] == [*everyone, *everyone, "1", "2"]
+
+
+def test_a_group_leaves_each_replicates_gan_in_its_folder_and_nothing_else(straight, beside):
+    kept = [{p.name for p in s.out.iterdir()} for s in (straight, beside)]
+    assert kept[0] == kept[1]
+    for replicate in range(3):
+        gan = synthesis.load(beside.out / "replicates" / str(replicate))
+        assert int(gan.state.step) == 40
+        assert gan.history == beside.found["gan"]["history"][replicate]
+
+
+def test_none_at_a_time_is_refused(tmp_path):
+    with pytest.raises(UserError, match="--side-by-side must be at least 1, not 0"):
+        study(CONFIG, tmp_path / "out", side_by_side=0)
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_the_memory_does_not_hold_says_what_to_type(tmp_path, monkeypatch):
+    def full(*given):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    monkeypatch.setattr(rooms, "run", full)
+    with pytest.raises(UserError, match=r"3 replicates side by side .* --side-by-side 1 goes"):
+        study(CONFIG, tmp_path / "out")
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        study(CONFIG, tmp_path / "out", side_by_side=1)
+
+
 def test_a_study_that_goes_on_computes_nothing_twice_and_looks_once(resumed):
     assert [replicate for replicate, _ in resumed.watch.predicted] == [0, 1, 2]
     assert [folder for folder, _ in resumed.watch.trained_on] == ["0", "1", "1", "1", "2"]
@@ -345,7 +421,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(tmp_path, monkeypatch):
     def refuse(*given, **named):
         raise AssertionError("trained")
 
-    monkeypatch.setattr(trained, "train_in", refuse)
+    monkeypatch.setattr(together, "train_together", refuse)
     text = "\n".join(rooms.dry_run(CONFIG, tmp_path / "out", Silent()))
     assert not any(tmp_path.iterdir())
     assert "updates: 3 GANs x 40; 3 x 6 classifiers x 40" in text

@@ -1,0 +1,64 @@
+"""What a finished replicate leaves in its folder."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
+from ganjax.study.arms import Entry
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a finished replicate leaves: all that the results are computed from.
+
+    Attributes:
+      entries: what validation chose for each arm.
+      validation: accuracy of every candidate at its best update, `[candidates]`.
+      curves: validation accuracy of every candidate at every evaluation.
+      history: the GAN's losses.
+      parameters: parameter counts.
+      seconds: what each part cost.
+      labels: of the test images, int32 `[n]`.
+      predictions: int32 `[arms, seeds, n]`, arms in the order of `entries`.
+      real: pictures of the draw, uint8 `[classes, k, h, w, c]`.
+      generated: pictures of the GAN, likewise.
+    """
+
+    entries: dict[str, Entry]
+    validation: list[float]
+    curves: dict[str, list]
+    history: dict[str, list[float]]
+    parameters: dict[str, int]
+    seconds: dict[str, float]
+    labels: np.ndarray
+    predictions: np.ndarray
+    real: np.ndarray
+    generated: np.ndarray
+
+    def save(self, folder: Path) -> None:
+        """Write the record; it counts as finished when `record.json`, written last, is there."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        write_arrays_atomically(folder / "record.npz", **arrays)
+        numbers = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in _ARRAYS
+        }
+        numbers["entries"] = {arm: entry._asdict() for arm, entry in self.entries.items()}
+        write_json_atomically(folder / "record.json", numbers)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Record | None":
+        """Read a finished replicate's record; None where it is not finished."""
+        if not (folder / "record.json").exists():
+            return None
+        numbers = json.loads((folder / "record.json").read_text())
+        numbers["entries"] = {arm: Entry(**entry) for arm, entry in numbers["entries"].items()}
+        with np.load(folder / "record.npz", allow_pickle=False) as arrays:
+            return cls(**numbers, **{name: arrays[name] for name in _ARRAYS})
+
+
+_ARRAYS = ("labels", "predictions", "real", "generated")

@@ -1,0 +1,131 @@
+"""`results.json`, put together from the records of all replicates."""
+
+from typing import Any
+
+from ganjax import environment, recipe
+from ganjax.config import StudyConfig, to_json
+from ganjax.ops import policy
+from ganjax.study import arms, results
+from ganjax.study.prepare import Prepared
+from ganjax.study.record import Record
+from ganjax.study.replicate import Contest
+
+
+def summarise(
+    prepared: Prepared,
+    contest: Contest,
+    records: list[Record],
+    seconds: dict[str, float],
+    command: str,
+) -> dict[str, Any]:
+    """Put together `results.json`; its fields are documented in the README."""
+    config = contest.config
+    return {
+        "schema": results.SCHEMA,
+        **_question(config, prepared),
+        "arms": _arms(contest, records, len(prepared.pool.class_names)),
+        "comparisons": results.comparisons(records),
+        "verdict": results.verdict(records, contest.candidates, config.smallest_gain),
+        "validation": _validation(contest, records),
+        "gan": {
+            "history": [record.history for record in records],
+            "updates": config.gan.updates,
+            "parameters": {
+                name: records[0].parameters[name] for name in ("generator", "discriminator")
+            },
+        },
+        "classifier": _classifier(config, records[0]),
+        "policy": {
+            "discriminator": policies(config)[0],
+            "classical": policies(config)[1],
+        },
+        "seconds": seconds,
+        "environment": {
+            **environment.describe(), "peak_memory_gb": round(environment.peak_memory_gb(), 2)
+        },
+        "config": to_json(config),
+        "command": command,
+    }  # fmt: skip
+
+
+def policies(config: StudyConfig) -> tuple[str, str]:
+    """Say in words what T(x) is in the discriminator, and what the classical policy is."""
+    gan = config.gan
+    return (
+        policy.describe(recipe.POLICIES[gan.augment], gan.augment_strength),
+        policy.describe(recipe.classifier_policy(config.classifier)),
+    )
+
+
+def _question(config: StudyConfig, prepared: Prepared) -> dict[str, Any]:
+    """Name what was studied."""
+    fit, validation = prepared.draws[0]
+    classes = len(fit.class_names)
+    return {
+        "source": config.source,
+        "per_class": config.per_class,
+        "seed": config.seed,
+        "replicates": config.replicates,
+        "classes": list(fit.class_names),
+        "counts": {
+            "pool": len(prepared.pool),
+            "test": len(prepared.sealed),
+            "fit_per_class": len(fit) // classes,
+            "validation_per_class": len(validation) // classes,
+        },
+        "image": dict(zip(("height", "width", "channels"), fit.images.shape[1:], strict=True)),
+    }
+
+
+def _arms(contest: Contest, records: list[Record], classes: int) -> dict[str, Any]:
+    c = contest.config.classifier
+    return {
+        arm: results.arm_results(
+            arm,
+            records,
+            contest.candidates,
+            classes,
+            updates=c.updates,
+            batch_size=c.batch_size,
+        )
+        for arm in contest.arms
+    }
+
+
+def _validation(contest: Contest, records: list[Record]) -> dict[str, Any]:
+    """Arrange every candidate's accuracy by replicate, ratio and strength."""
+    ratios = sorted({ratio for ratio, _ in contest.candidates})
+    strengths = sorted({strength for _, strength in contest.candidates})
+    return {
+        "ratios": ratios,
+        "strengths": strengths,
+        "accuracy": [
+            _table(record.validation, contest.candidates, ratios, strengths) for record in records
+        ],
+    }
+
+
+def _classifier(config: StudyConfig, first: Record) -> dict[str, Any]:
+    """Tell how the first replicate's classifiers learned."""
+    return {
+        "history": {
+            "update": first.curves["update"],
+            "arms": {
+                arm: [row[entry.candidate] for row in first.curves["accuracy"]]
+                for arm, entry in first.entries.items()
+            },
+        },
+        "parameters": first.parameters["classifier"],
+        "seeds": config.classifier.seeds,
+    }
+
+
+def _table(
+    values: list[float],
+    candidates: tuple[arms.Candidate, ...],
+    ratios: list[float],
+    strengths: list[float],
+) -> list[list[float | None]]:
+    """Arrange a number per candidate by ratio and strength; None where none was tried."""
+    found = dict(zip(candidates, values, strict=True))
+    return [[found.get(arms.Candidate(r, s)) for s in strengths] for r in ratios]
