@@ -7,6 +7,7 @@ A test compares what stands in the README with what this makes of the results.
 
 import json
 import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,13 @@ def put(text: str, name: str, table: str) -> str:
 
 def tables() -> dict[str, str]:
     """Make every table of the README."""
-    return {"measured": measured(), "answers": answers(), "experiments": experiments()}
+    return {
+        "measured": measured(),
+        "answers": answers(),
+        "speed": speed(),
+        "quality": time_to_quality(),
+        "experiments": experiments(),
+    }
 
 
 def measured() -> str:
@@ -69,6 +76,35 @@ def answers() -> str:
             f"{100 * decisive['high']:+.1f}) | {verdict[found['verdict']['helps']]} |"
         )
     return "\n".join(rows)
+
+
+def speed() -> str:
+    """Tabulate the steps against their peers, and say on what machine."""
+    found = _read("compare_cpu")
+    rows = ["| work | images/s | times the peer (smallest to largest) |", "| --- | --- | --- |"]
+    for work, row in found["cases"].items():
+        ratio = row["ratio"]
+        rate = statistics.median(one["images_per_s"] for one in row["ganjax"])
+        rows.append(
+            f"| `{work}` | {rate:,.0f} | {ratio['median']:.2f} ({ratio['min']:.2f} to "
+            f"{ratio['max']:.2f}), {row['peer'][0]['system']} |"
+        )
+    machine = found["environment"]
+    rows += ["", f"On {machine['cores']} cores ({machine['processor']}); `{found['command']}`."]
+    return "\n".join(rows)
+
+
+def time_to_quality() -> str:
+    """Say how long it takes to be as good as the peer."""
+    found = _read("time_to_quality")
+    outcome = found["outcome"]
+    return (
+        f"Quality per second: after {outcome['peer_seconds']:.0f} s on Fashion-MNIST the PyTorch "
+        f"DCGAN's samples lie {outcome['distance']:.1f} (Frechet distance on a fixed classifier's "
+        f"features) from the test images; ganjax's are nearer after {outcome['seconds']:.0f} s, "
+        f"{outcome['seconds_with_compilation']:.0f} s with compilation "
+        "([curves](experiments/results/time_to_quality.json))."
+    )
 
 
 def experiments() -> str:
