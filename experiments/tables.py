@@ -40,6 +40,7 @@ def tables() -> dict[str, str]:
         "answers": answers(),
         "speed": speed(),
         "quality": time_to_quality(),
+        "scaling": scaling(),
         "experiments": experiments(),
     }
 
@@ -105,6 +106,42 @@ def time_to_quality() -> str:
         f"{outcome['seconds_with_compilation']:.0f} s with compilation "
         "([curves](experiments/results/time_to_quality.json))."
     )
+
+
+LINK = 50e9
+"""Bytes per second of a 400 Gb/s network card, one per GPU."""
+SUSTAINED = 100e12
+"""FLOP per second that a GPU is assumed to reach; the slower it computes, the better it scales."""
+
+
+def scaling() -> str:
+    """Tabulate what compiled programs say of many devices, and what follows on a network."""
+    found = _read("scaling")
+    rows = [
+        "| devices | GFLOP per device | MB exchanged, copied / spread | state per device, spread "
+        "| efficiency at 64 / 1,024 images per device |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    by_state = {(row["devices"], row["state"]): row for row in found["rows"]}
+    for devices in sorted({row["devices"] for row in found["rows"]}):
+        copied, spread = by_state[devices, "copied"], by_state[devices, "spread"]
+        moved = [sum(row["collectives"].values()) / 1e6 for row in (copied, spread)]
+        efficient = [
+            efficiency(copied, devices, images / found["images_per_device"])
+            for images in (64, 1024)
+        ]
+        rows.append(
+            f"| {devices} | {copied['flops'] / 1e9:.2f} | {moved[0]:.2f} / {moved[1]:.2f} "
+            f"| {spread['state_bytes'] / 1e6:.2f} MB | {efficient[0]:.0%} / {efficient[1]:.0%} |"
+        )
+    return "\n".join(rows)
+
+
+def efficiency(row: dict[str, Any], devices: int, larger: float) -> float:
+    """Return compute / (compute + exchange) of a step, nothing overlapped, by a ring."""
+    compute = larger * row["flops"] / SUSTAINED
+    exchange = 2 * (devices - 1) / devices * sum(row["collectives"].values()) / LINK
+    return compute / (compute + exchange)
 
 
 def experiments() -> str:

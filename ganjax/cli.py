@@ -16,6 +16,7 @@ from tyro.conf import FlagCreatePairsOff, Positional
 
 from ganjax.config import Preset, StudyConfig, TrainConfig, study_preset
 from ganjax.errors import SealedTestError, UserError
+from ganjax.progress import Silent
 from ganjax.terminal import Terminal
 
 USAGE = """usage: ganjax VERB ...
@@ -52,6 +53,9 @@ class Study(StudyConfig):
     """Where the images come from: digits, tfds:NAME or folder:PATH."""
     out: Path
     """The study's folder; created, or continued."""
+    side_by_side: int | None = None
+    """Replicates to run at a time, spread over the devices: the time changes, not the answer. By
+    default all of them on several devices or an accelerator, one after another on a single CPU."""
     dry_run: bool = False
     """Only print what would be done: configuration, parameters, memory, numbers of updates."""
 
@@ -61,9 +65,16 @@ class Study(StudyConfig):
 
         config = _only(StudyConfig, self)
         if self.dry_run:
-            print("\n".join(study.dry_run(config, self.out, Terminal())))
+            lines = study.dry_run(config, self.out, Terminal(), side_by_side=self.side_by_side)
+            print("\n".join(lines))
             return
-        found = study.study(config, self.out, command=command, progress=Terminal())
+        found = study.study(
+            config,
+            self.out,
+            side_by_side=self.side_by_side,
+            command=command,
+            progress=Terminal(),
+        )
         _write_report(self.out, found)
         _print_study(found)
         print(f"\n{self.out / 'report.html'}\n{self.out / 'results.json'}")
@@ -83,20 +94,47 @@ class Train(TrainConfig):
     source: Positional[str]
     """Where the images come from: digits, tfds:NAME or folder:PATH."""
     out: Path
-    """The run's folder; created, or continued."""
+    """The run's folder; created, or continued. Several processes must share it."""
+    devices: int | None = None
+    """Devices that each batch is spread over; by default all that JAX sees. They change the time,
+    not the outcome: other devices may continue a run."""
+    shard_state: bool = False
+    """Spread the parameters and the optimizers' state over the devices too: for large networks."""
+    distributed: str | None = None
+    """Train with other processes: HOST:PORT of process 0, or auto under SLURM, Kubernetes, Open MPI
+    and on TPU pods."""
+    processes: int | None = None
+    """How many processes there are, for --distributed HOST:PORT."""
+    process_id: int | None = None
+    """Which of them this one is, from 0."""
     dry_run: bool = False
     """Only print what would be done: configuration, parameters, memory, numbers of updates."""
 
     def run(self, command: str) -> None:
         """Do it."""
         from ganjax.synthesis import train_run
+        from ganjax.training import distributed, sharding
 
         config = _only(TrainConfig, self)
         if self.dry_run:
             print("\n".join(train_run.dry_run(config, self.out, Terminal())))
             return
-        train_run.train(config, self.out, progress=Terminal())
-        print(f"{self.out}: trained. Next: ganjax synthesize {self.out} --count 100 --out images")
+        if self.distributed is not None:
+            distributed.connect(self.distributed, self.processes, self.process_id)
+        elif self.processes is not None or self.process_id is not None:
+            raise UserError("--processes and --process-id need --distributed HOST:PORT")
+        first = distributed.is_first()
+        train_run.train(
+            config,
+            self.out,
+            mesh=sharding.make_mesh(self.devices),
+            shard_state=self.shard_state,
+            progress=Terminal() if first else Silent(),
+        )
+        if first:
+            print(
+                f"{self.out}: trained. Next: ganjax synthesize {self.out} --count 100 --out images"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -344,6 +344,23 @@ def test_what_is_typed_wins_over_the_preset(ganjax, tmp_path):
     assert config["gan"]["updates"] == 1000
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--devices", "9"], "--devices 9, but JAX sees only 8"),
+        (["--devices", "0"], "--devices must be at least 1, not 0"),
+        (["--gan.batch-size", "12"], "does not divide by 8 devices: give --devices 6 or"),
+        (["--process-id", "0"], "need --distributed HOST:PORT"),
+        (["--distributed", "auto", "--processes", "2"], "leave them out"),
+        (["--distributed", "nowhere"], "takes HOST:PORT or auto, not 'nowhere'"),
+    ],
+)
+def test_devices_that_do_not_fit_are_refused(flags, said, ganjax, tmp_path):
+    out = tmp_path / "new"
+    check_refused(ganjax("train", "digits", "--out", out, *TINY, *flags), said)
+    assert not out.exists()
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, cache):
     """The folder of a tiny GAN, trained by the command line."""

@@ -9,6 +9,7 @@ each within a compiled loop, as in a training; a star marks the form that its ru
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import jax
@@ -77,9 +78,9 @@ def _forms(face: str, one: Array, other: Array, windows: Windows) -> dict[str, f
         name = f"{face}_{form}"
         if windows.stride != 1 and name in STRIDE_ONE:
             continue
-        function = getattr(conv_on_cpu, name)
+        function = partial(getattr(conv_on_cpu, name), windows=windows)
         star = "*" if name == chosen else ""
-        found[form + star] = round(_time(lambda a, b, f=function: f(a, b, windows), one, other), 2)
+        found[form + star] = round(_time(function, one, other), 2)
     return found
 
 

@@ -128,9 +128,8 @@ def run_ours(
     gan = recipe(c, classes=10 if args.conditional else None)
     data, state = loader.to_device(source.train), jax.jit(gan.init)(key)
     call, compilation = compiled(gan, c, state, data, key)
-    store, curve = Checkpoints(args.work / "ours"), empty_curve()
-    if store.latest() is not None:
-        _, state, curve = store.restore(like=state)
+    store = Checkpoints(args.work / "ours")
+    state, curve = begin(store, state, args, found.get("ours", {}))
     judge, labels = judge_by(source), balanced_labels(SAMPLES, 10)
     target = found["peer"]["curve"]
     trained, steps = (curve["seconds"] or [0.0])[-1], int((curve["steps"] or [0])[-1])
@@ -143,15 +142,27 @@ def run_ours(
             steps += c["steps_per_call"]
         images = sample_images(gan, state, jax.random.fold_in(key, 1), labels)
         note(curve, trained, steps, judge(images))
-        store.save(steps, state, curve)
         found["ours"] = {
             "command": COMMAND.format("ours"), "recipe": c, "seed": args.seed,
             "compile_seconds": compilation, "curve": curve,
         }  # fmt: skip
         found["outcome"] = outcome(target, curve, compilation)
         write()
+        store.save(steps, state, curve)
     store.close()
     print(json.dumps(found.get("outcome"), indent=1))
+
+
+def begin(
+    store: Checkpoints, state: training.GANState, args: argparse.Namespace, before: dict[str, Any]
+) -> tuple[training.GANState, Curve]:
+    """Return the state and curve that an earlier run left, or the initial ones."""
+    if store.latest() is None:
+        return state, empty_curve()
+    if (before.get("recipe"), before.get("seed")) != (config(), args.seed):
+        raise SystemExit(f"{args.work} holds the training of another recipe; give another --work")
+    _, state, curve = store.restore(like=state)
+    return state, curve
 
 
 def recipe(c: dict[str, Any], *, classes: int | None) -> training.GAN:

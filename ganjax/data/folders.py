@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ganjax.data.decode import SUFFIXES, decode
-from ganjax.data.sources import Dataset, Source, Tell
+from ganjax.data.sources import Dataset, Source, Tell, Unread
 from ganjax.errors import UserError
 
 
@@ -22,10 +22,7 @@ def read_folder(path: Path, tell: Tell) -> Source:
     Raises:
       UserError: it is missing, empty, flat, or mixes sizes or numbers of channels.
     """
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file: give a folder with one folder per class")
-    if not path.is_dir():
-        raise UserError(f"folder:{path} does not exist: give a folder with one folder per class")
+    _check_folder(path)
     names = {entry.name for entry in _folders(path)}
     if names == {"train", "test"}:
         train_names = tuple(sorted(entry.name for entry in _folders(path / "train")))
@@ -41,6 +38,34 @@ def read_folder(path: Path, tell: Tell) -> Source:
     class_names = tuple(sorted(names))
     images, labels = _read(path, _files(path, class_names), tell)
     return Source(Dataset(f"folder:{path}", images, labels, class_names), None)
+
+
+def list_folder(path: Path, tell: Tell) -> Unread:
+    """Find the training images of a folder of class folders, to be read when they are taken.
+
+    Raises:
+      UserError: as `read_folder`; of sizes, only where images taken together mix them.
+    """
+    _check_folder(path)
+    names = {entry.name for entry in _folders(path)}
+    root = path / "train" if names == {"train", "test"} else path
+    class_names = tuple(sorted(entry.name for entry in _folders(root)))
+    files = _files(root, class_names)
+    labels = np.array([label for _, label in files], np.int32)
+    return Unread(
+        f"folder:{path}",
+        class_names,
+        np.arange(len(files)),
+        lambda: labels,
+        lambda rows: _read(path, [files[row] for row in rows], tell),
+    )
+
+
+def _check_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file: give a folder with one folder per class")
+    if not path.is_dir():
+        raise UserError(f"folder:{path} does not exist: give a folder with one folder per class")
 
 
 def _folders(path: Path) -> list[Path]:

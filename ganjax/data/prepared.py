@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganjax.data.atomic import write_arrays_atomically
-from ganjax.data.sources import Dataset, Source, Tell
+from ganjax.data.sources import Dataset, Source, Tell, Unread
 from ganjax.environment import cache_folder
 from ganjax.errors import UserError
 
@@ -33,17 +33,9 @@ def read_prepared(name: str, data_dir: str | Path | None, tell: Tell) -> Source:
     Raises:
       UserError: it is not prepared there, not as array_record, or has no images and labels.
     """
-    if data_dir is None:
-        raise UserError(
-            f"tfds:{name} needs --data-dir: the folder where TensorFlow Datasets prepared it "
-            "(by its default ~/tensorflow_datasets)"
-        )
-    builder = _builder(name, Path(data_dir).expanduser())
-    image_key, label_key = _keys(name, builder.info)
+    builder, image_key, label_key = _opened(name, data_dir)
     class_names = tuple(builder.info.features[label_key].names)
     splits = builder.info.splits
-    if "train" not in splits:
-        raise UserError(f"tfds:{name} has no split 'train' but {', '.join(splits)}")
     wanted = [split for split in ("train", "test") if split in splits]
     total = sum(splits[split].num_examples for split in wanted)
     found: dict[str, Dataset] = {}
@@ -54,6 +46,57 @@ def read_prepared(name: str, data_dir: str | Path | None, tell: Tell) -> Source:
         )
         found[split] = Dataset(f"tfds:{name}", images, labels, class_names)
     return Source(found["train"], found.get("test"))
+
+
+def list_prepared(name: str, data_dir: str | Path | None, tell: Tell) -> Unread:
+    """Find a prepared set's training images, to be read record by record when they are taken.
+
+    Raises:
+      UserError: as `read_prepared`; of shapes, only where images taken together mix them.
+    """
+    builder, image_key, label_key = _opened(name, data_dir)
+    count = builder.info.splits["train"].num_examples
+    return Unread(
+        f"tfds:{name}",
+        tuple(builder.info.features[label_key].names),
+        np.arange(count),
+        lambda: _labels(builder, image_key, label_key),
+        lambda rows: _read(
+            builder,
+            builder.as_data_source(split="train"),
+            image_key,
+            label_key,
+            rows,
+            lambda done: tell(done, len(rows)),
+        ),
+    )
+
+
+def _labels(builder: Any, image_key: str, label_key: str) -> np.ndarray:
+    """Read every record's label, leaving its image encoded."""
+    from tensorflow_datasets import decode
+
+    source = builder.as_data_source(split="train", decoders={image_key: decode.SkipDecoding()})
+    labels: list[int] = []
+    for start in range(0, len(source), AT_A_TIME):
+        records = source.__getitems__(range(start, min(start + AT_A_TIME, len(source))))
+        labels += [int(record[label_key]) for record in records]
+    return np.array(labels, np.int32)
+
+
+def _opened(name: str, data_dir: str | Path | None) -> tuple[Any, str, str]:
+    """Return a prepared set's builder and the names of its image and label."""
+    if data_dir is None:
+        raise UserError(
+            f"tfds:{name} needs --data-dir: the folder where TensorFlow Datasets prepared it "
+            "(by its default ~/tensorflow_datasets)"
+        )
+    builder = _builder(name, Path(data_dir).expanduser())
+    image_key, label_key = _keys(name, builder.info)
+    splits = builder.info.splits
+    if "train" not in splits:
+        raise UserError(f"tfds:{name} has no split 'train' but {', '.join(splits)}")
+    return builder, image_key, label_key
 
 
 def _builder(name: str, data_dir: Path) -> Any:
@@ -114,7 +157,8 @@ def _cached(builder: Any, split: str, image_key: str, label_key: str, tell: Any)
                 return images, labels
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             pass  # a broken cache file is read anew and replaced
-    images, labels = _read(builder, split, image_key, label_key, tell)
+    source = builder.as_data_source(split=split)
+    images, labels = _read(builder, source, image_key, label_key, range(len(source)), tell)
     # without room or permission for the cache, the next run is slower; this one need not fail
     with suppress(OSError):
         write_arrays_atomically(file, images=images, labels=labels)
@@ -130,12 +174,12 @@ def _identity(builder: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(builder: Any, split: str, image_key: str, label_key: str, tell: Any):
-    source = builder.as_data_source(split=split)
+def _read(builder: Any, source: Any, image_key: str, label_key: str, rows: Any, tell: Any):
     images: list[np.ndarray] = []
     labels: list[int] = []
-    for start in range(0, len(source), AT_A_TIME):
-        for record in source.__getitems__(range(start, min(start + AT_A_TIME, len(source)))):
+    for start in range(0, len(rows), AT_A_TIME):
+        chunk = [int(row) for row in rows[start : start + AT_A_TIME]]
+        for record in source.__getitems__(chunk):
             image = record[image_key]
             if images and image.shape != images[0].shape:
                 raise UserError(

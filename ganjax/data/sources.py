@@ -43,6 +43,44 @@ class Dataset:
         """Return the images at some indices, in that order."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
+    only = take
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Labelled images that are yet to be read: each process of a run reads its own of them.
+
+    Attributes:
+      name: the source they come from.
+      class_names: what the labels mean.
+      rows: int64 `[n]`, which of the source's training images these are.
+      labels_of: reads all labels of the source, int32.
+      read: reads the images and labels at some rows of the source.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    rows: np.ndarray
+    labels_of: Callable[[], np.ndarray]
+    read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """All labels: int32 `[n]`; may cost a reading of the whole source."""
+        return self.labels_of()[self.rows]
+
+    def take(self, indices: np.ndarray) -> Dataset:
+        """Read the images at some indices, and no others."""
+        images, labels = self.read(self.rows[indices])
+        return Dataset(self.name, images, labels, self.class_names)
+
+    def only(self, indices: np.ndarray) -> "Unread":
+        """Return those at some indices, unread as they are."""
+        return replace(self, rows=self.rows[indices])
+
 
 class Source(NamedTuple):
     """A source's images: to train on, and the test split that it brings, if it brings one."""
@@ -79,6 +117,42 @@ def load(source: str, *, data_dir: str | Path | None = None, tell: Tell | None =
 
         return checked(read_prepared(rest, data_dir, tell))
     raise UserError(f"unknown source {source!r}{_nearest(source)}: give {GRAMMAR}")
+
+
+def unread(source: str, *, data_dir: str | Path | None = None, tell: Tell | None = None) -> Unread:
+    """Find a source's training images without reading them.
+
+    `folder:` lists its files and decodes those taken; `tfds:` reads single records, and all of them
+    without their images where all labels are asked for; `digits`, a small file, is read whole.
+
+    Args: as of `load`, whose result has the same images in the same order.
+
+    Raises:
+      UserError: as `load`; of unreadable images or several sizes, only when they are taken.
+    """
+    tell = tell or (lambda done, total: None)
+    kind, _, rest = source.partition(":")
+    if kind == "folder" and rest:
+        from ganjax.data.folders import list_folder
+
+        found = list_folder(Path(rest).expanduser(), tell)
+    elif kind == "tfds" and rest:
+        from ganjax.data.prepared import list_prepared
+
+        found = list_prepared(rest, data_dir, tell)
+    else:
+        train = load(source).train
+        rows = np.arange(len(train))
+        return Unread(
+            train.name,
+            train.class_names,
+            rows,
+            lambda: train.labels,
+            lambda wanted: (train.images[wanted], train.labels[wanted]),
+        )
+    if len(found.class_names) < 2:
+        raise UserError(f"{found.name} has 1 class; a classifier needs at least 2")
+    return found
 
 
 def checked(source: Source) -> Source:

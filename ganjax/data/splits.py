@@ -1,13 +1,15 @@
 """Who may see which image: a sealed test set, small draws, their validation parts."""
 
 import hashlib
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from ganjax.data.sealed import SealedTest
-from ganjax.data.sources import Dataset, Source
+from ganjax.data.sources import Dataset, Source, Unread
 from ganjax.errors import UserError
+
+Some = TypeVar("Some", Dataset, Unread)
 
 LEAST_TEST_IMAGES = 5
 """Per class: with fewer, an interval on balanced accuracy means nothing."""
@@ -118,13 +120,19 @@ def draw(
     return Draw(pool.take(np.concatenate(fit)), pool.take(np.concatenate(held)))
 
 
-def some_per_class(dataset: Dataset, per_class: int, *, seed: int) -> Dataset:
+def some_per_class(dataset: Some, per_class: int, *, seed: int) -> Some:
     """Draw `per_class` images of each class, the same for the same seed on any machine.
+
+    Args:
+      dataset: the images; those that are unread stay so.
+      per_class: how many.
+      seed: of the draw.
 
     Raises:
       UserError: a class has fewer.
     """
-    counts = dataset.counts()
+    of_class = _by_class(dataset)
+    counts = [len(own) for own in of_class]
     fewest = int(np.argmin(counts))
     if counts[fewest] < per_class:
         raise UserError(
@@ -133,13 +141,15 @@ def some_per_class(dataset: Dataset, per_class: int, *, seed: int) -> Dataset:
         )
     chosen = [
         _generator(seed, "some", label).permutation(own)[:per_class]
-        for label, own in enumerate(_by_class(dataset))
+        for label, own in enumerate(of_class)
     ]
-    return dataset.take(np.sort(np.concatenate(chosen)))
+    rows = np.sort(np.concatenate(chosen))
+    return dataset.only(rows)
 
 
-def _by_class(dataset: Dataset) -> list[np.ndarray]:
-    return [np.flatnonzero(dataset.labels == c) for c in range(len(dataset.class_names))]
+def _by_class(dataset: Dataset | Unread) -> list[np.ndarray]:
+    labels = dataset.labels
+    return [np.flatnonzero(labels == c) for c in range(len(dataset.class_names))]
 
 
 def _generator(seed: int, *names: str | int) -> np.random.Generator:

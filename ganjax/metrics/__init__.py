@@ -1,4 +1,4 @@
-"""Arrays in, scalars out: how good predictions are, and how sure one may be of it."""
+"""Arrays in, scalars out: how good predictions are, how sure one may be, how far sets lie apart."""
 
 from ganjax.metrics.accuracy import (
     accuracy,
@@ -6,6 +6,7 @@ from ganjax.metrics.accuracy import (
     class_accuracy,
     confusion_matrix,
 )
+from ganjax.metrics.frechet import Moments, frechet_distance, merge, moments
 from ganjax.metrics.statistics import (
     Interval,
     crossed_interval,
@@ -18,14 +19,18 @@ from ganjax.metrics.statistics import (
 
 __all__ = [
     "Interval",
+    "Moments",
     "accuracy",
     "balanced_accuracy",
     "class_accuracy",
     "confusion_matrix",
     "crossed_interval",
     "decide",
+    "frechet_distance",
     "half_width",
     "holm",
+    "merge",
+    "moments",
     "p_value",
     "replicates_to_tell",
 ]

@@ -45,7 +45,7 @@ class Conv(nn.Module):
         """Map `[batch, height, width, channels]` to `[batch, height', width', features]`."""
         shape = (self.kernel_size, self.kernel_size, images.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        outputs = conv.conv(images, kernel, stride=self.stride, padding=self.padding)
+        outputs = spread.split(conv.conv(images, kernel, stride=self.stride, padding=self.padding))
         return _plus_bias(self, outputs) if self.use_bias else outputs
 
 
@@ -60,7 +60,7 @@ class UpsamplingConv(nn.Module):
     def __call__(self, images: Array) -> Array:
         """Map `[batch, height, width, channels]` to `[batch, 2 height, 2 width, features]`."""
         kernel = self.param("kernel", self.kernel_init, (4, 4, self.features, images.shape[-1]))
-        outputs = conv.transposed_conv(images, kernel, stride=2, padding=1)
+        outputs = spread.split(conv.transposed_conv(images, kernel, stride=2, padding=1))
         return _plus_bias(self, outputs) if self.use_bias else outputs
 
 
@@ -160,12 +160,12 @@ def apply_module(
         return module.apply(variables, *inputs, train=False), {}  # type: ignore[return-value]
     outputs, updates = module.apply(
         spread.gathered(variables),
-        *inputs,
+        *spread.split(inputs),
         train=True,
         axis_name=axis_name,
         mutable=["batch_stats"],
     )
-    return outputs, updates
+    return spread.split(outputs), updates
 
 
 def parameter_count(variables: Mapping[str, Any]) -> int:

@@ -1,10 +1,10 @@
 """A convolution and its two transposes in the forms that XLA does well on a CPU.
 
-Which form is the fastest depends on how many bytes the patches take: what stays in the cache is
-one matrix product; beyond that the product is cut in parts, or left to a convolution of XLA's own,
-in the arrangement that it hands to its fast kernels inside compiled loops too (channels last,
-stride 1, nothing dilated but the kernel). The limits were measured on two x86-64 cores with jax
-0.10 by `experiments/benchmarks/conv.py`.
+Which form is the fastest depends on how many bytes the patches take. Small ones are one matrix
+product, and the forward pass and the gradient of the kernel share them. Large ones are gathered
+along one axis only, or left to XLA's convolution, in the arrangement that it hands to its fast
+kernels inside compiled loops too: channels last, nothing dilated, nothing transposed. The limits
+were measured on two x86-64 cores with jax 0.10 by `experiments/benchmarks/conv.py`.
 """
 
 import math

@@ -29,7 +29,8 @@ class Transform(NamedTuple):
 
     Attributes:
       op: `op(key, images, *, limit)`, as the `random_...` functions of `ganjax.ops.augment`; a
-        function of a module, so that equal policies compare equal.
+        function of a module, so that equal policies compare equal. It is given one image at a time
+        (a batch of one, under `vmap`), with a key of that image's own.
       limit: the largest amount drawn at strength 1, in the unit of the op.
     """
 
@@ -54,8 +55,18 @@ _PHRASES: dict[Callable[..., Array], str] = {
 }
 
 
-def apply(policy: Policy, key: Key, images: Array, *, strength: ArrayLike = 1.0) -> Array:
-    """Passes images through every transform of a policy, each with numbers of its own per image.
+def apply(
+    policy: Policy,
+    key: Key,
+    images: Array,
+    *,
+    strength: ArrayLike = 1.0,
+    first: ArrayLike = 0,
+) -> Array:
+    """Passes images through every transform of a policy, each image by itself.
+
+    Image i draws from `fold_in(key, first + i)` alone: it is transformed the same whatever stands
+    beside it, however large the batch is and over however many devices it is spread.
 
     A transform draws up to `limit * strength`. The probability of a flip grows with the strength
     too but stays at most 0.5, where an image and its mirror are equally common.
@@ -65,15 +76,24 @@ def apply(policy: Policy, key: Key, images: Array, *, strength: ArrayLike = 1.0)
       key: a typed key.
       images: float `[batch, height, width, channels]`, nominally in [-1, 1].
       strength: at least 0, a number or a traced scalar; 0 returns the images exactly.
+      first: the number of the first image, an int or a traced scalar: where these images are a
+        part of a batch, how many of it come before them.
 
     Returns:
       An array of the shape and dtype of `images`.
     """
     chex.assert_rank(images, 4)
-    for index, transform in enumerate(policy):
-        limit = _limit(transform, strength)
-        images = transform.op(jax.random.fold_in(key, index), images, limit=limit)
-    return images
+    if not policy:
+        return images
+
+    def transformed(number: Array, image: Array) -> Array:
+        image_key, batch_of_one = jax.random.fold_in(key, number), image[None]
+        for index, transform in enumerate(policy):
+            limit, own_key = _limit(transform, strength), jax.random.fold_in(image_key, index)
+            batch_of_one = transform.op(own_key, batch_of_one, limit=limit)
+        return batch_of_one[0]
+
+    return jax.vmap(transformed)(jnp.arange(images.shape[0]) + first, images)
 
 
 def none() -> Policy:

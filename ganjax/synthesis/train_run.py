@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from ganjax.config import TrainConfig, claim_folder, to_json
 from ganjax.data import loader, sources
@@ -18,39 +19,72 @@ from ganjax.ops import policy
 from ganjax.progress import Progress, Silent
 from ganjax.recipe import POLICIES
 from ganjax.synthesis import trained
+from ganjax.training.distributed import is_first, together
+from ganjax.training.sharding import check_batch
 
 COLUMNS = 10
 """Images of each class in the overview picture."""
 
 
-def train(config: TrainConfig, out: Path, *, progress: Progress | None = None) -> trained.Trained:
+def train(
+    config: TrainConfig,
+    out: Path,
+    *,
+    mesh: Mesh | None = None,
+    shard_state: bool = False,
+    progress: Progress | None = None,
+) -> trained.Trained:
     """Train a GAN on a source, or go on where the same configuration stopped.
 
     Leaves `config.json`, `generator.json`, `checkpoints/`, `history.json` and `overview.png`, a
-    row of generated images per class.
+    row of generated images per class. Several processes all call this; each reads its own part of
+    the images, and the first one writes.
+
+    Args:
+      config: what decides the outcome.
+      out: the run's folder; one that all processes share.
+      mesh: the devices, as of `trained.train_in`; they do not change the outcome.
+      shard_state: likewise.
+      progress: where to tell how far it is.
 
     Raises:
-      UserError: a source or folder that cannot be used.
+      UserError: a source or folder that cannot be used, or a batch that does not divide by the
+        devices.
     """
     progress = progress or Silent()
-    claim_folder(out, config)
-    dataset = _dataset(config, progress)
-    write_json_atomically(out / "config.json", to_json(config))
-    description = trained.describe(config.gan, dataset, conditional=config.conditional)
+    if mesh is not None:
+        check_batch(config.gan.batch_size, mesh)
+    together(lambda: claim_folder(out, config) if is_first() else None)
+    dataset, description = together(lambda: _described(config, progress))
+    if is_first():
+        write_json_atomically(out / "config.json", to_json(config))
     progress.say(f"T(x) in the discriminator: {_policy(config)}")
     gan = trained.train_in(
-        out, description, dataset, jax.random.key(config.seed), progress=progress
+        out,
+        description,
+        dataset,
+        jax.random.key(config.seed),
+        mesh=mesh,
+        shard_state=shard_state,
+        progress=progress,
     )
-    write_json_atomically(out / "history.json", gan.history)
+    sheet = _overview(gan, config.seed)
+    if is_first():
+        write_json_atomically(out / "history.json", gan.history)
+        write_bytes_atomically(out / "overview.png", png(sheet))
+    return gan
+
+
+def _overview(gan: trained.Trained, seed: int) -> np.ndarray:
+    """Draw a row of images per class: uint8 `[height, width, channels]`."""
+    description = gan.description
     rows = description.classes or COLUMNS
-    images, labels = gan.sample(jax.random.key(config.seed), rows * COLUMNS)
+    images, labels = gan.sample(jax.random.key(seed), rows * COLUMNS)
     order = np.argsort(labels, kind="stable") if description.classes else np.arange(len(labels))
     sheet = images[order].reshape(rows, COLUMNS, *images.shape[1:])
-    sheet = sheet.transpose(0, 2, 1, 3, 4).reshape(
+    return sheet.transpose(0, 2, 1, 3, 4).reshape(
         rows * description.size, COLUMNS * description.size, description.channels
     )
-    write_bytes_atomically(out / "overview.png", png(sheet))
-    return gan
 
 
 def dry_run(config: TrainConfig, out: Path, progress: Progress) -> list[str]:
@@ -105,6 +139,20 @@ def synthesize(
     with progress.stage("write", count, "images") as tick:
         names = description.class_names or ("all",)
         write_labelled_images(out, images, labels, names, facts=facts, tick=tick)
+
+
+def _described(
+    config: TrainConfig, progress: Progress
+) -> tuple[sources.Dataset | sources.Unread, trained.Description]:
+    """Return the images, unread where each process is to read its part, and what they make."""
+    if jax.process_count() == 1:
+        dataset = _dataset(config, progress)
+        return dataset, trained.describe(config.gan, dataset, conditional=config.conditional)
+    unread = loader.unread_at_network_size(sources.unread(config.source, data_dir=config.data_dir))
+    if config.per_class is not None:
+        unread = some_per_class(unread, config.per_class, seed=config.seed)
+    one = unread.take(np.zeros(1, np.int64))
+    return unread, trained.describe(config.gan, one, conditional=config.conditional)
 
 
 def _dataset(config: TrainConfig, progress: Progress) -> sources.Dataset:

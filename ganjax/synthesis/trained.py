@@ -6,25 +6,28 @@ FOLDER/checkpoints/     the whole training state and its history
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import jax
+from jax.sharding import Mesh
 
 from ganjax import recipe
 from ganjax.config import GANConfig
 from ganjax.data.atomic import write_json_atomically
-from ganjax.data.loader import Resident, sample_batch, to_device
-from ganjax.data.sources import Dataset
+from ganjax.data.loader import Parts, Resident, sample_batch, shuffled_order, to_device
+from ganjax.data.sources import Dataset, Unread
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
 from ganjax.synthesis.sample import balanced_labels, sample_images
 from ganjax.training import GAN, GANState
 from ganjax.training.checkpoint import Checkpoints
+from ganjax.training.distributed import is_first, together
 from ganjax.training.loop import repeat, train
-from ganjax.typing import Batch, Key
+from ganjax.training.sharding import compile_steps, init_state, place_data, to_host
+from ganjax.typing import Key
 
 CALLS = 40
 """Compiled calls that a training is cut into: as often it tells how far it is."""
@@ -94,47 +97,74 @@ def describe(config: GANConfig, dataset: Dataset, *, conditional: bool = True) -
     if height != width:
         raise UserError(f"a GAN makes square images, not {height}x{width}")
     names = dataset.class_names if conditional else ()
-    return Description(config.for_size(height), height, channels, tuple(names), dataset.name)
+    config = replace(config.for_size(height), precision=recipe.precision(config.precision))
+    return Description(config, height, channels, tuple(names), dataset.name)
 
 
 def train_in(
     folder: Path,
     description: Description,
-    dataset: Dataset,
+    dataset: Dataset | Unread,
     key: Key,
     *,
+    mesh: Mesh | None = None,
+    shard_state: bool = False,
     progress: Progress | None = None,
 ) -> Trained:
     """Train a GAN on a data set, or go on from the newest checkpoint in the folder.
 
+    The devices change nothing but the time and the rounding of sums; what one number of them began,
+    another may finish.
+
     Args:
-      folder: where the description and the checkpoints are kept.
+      folder: where the description and the checkpoints are kept; one that all processes share.
       description: what `describe` returned.
-      dataset: the training images.
+      dataset: the training images; where they are unread, only this process's part is read.
       key: of the initial weights and of every step.
+      mesh: the devices that each batch is spread over, of `ganjax.training.sharding.make_mesh`; one
+        device by default. With several processes, all of them call this.
+      shard_state: also spread the parameters and the optimizers' state over the mesh.
       progress: where to tell how far it is.
 
     Returns:
-      The trained GAN.
+      The trained GAN; with a mesh, its state in host memory.
+
+    Raises:
+      UserError: the batch does not divide by the devices.
     """
     config = description.config
     gan = description.build()
-    write_json_atomically(folder / "generator.json", {"schema": 1, **asdict(description)})
     init_key, train_key = jax.random.split(key)
-    init, call = _compiled(description)
-    state = init(init_key)
+    order = shuffled_order(len(dataset), key)
+    if mesh is None:
+        init, call = compiled(description)
+        state = init(init_key)
+        data: Resident | Parts = to_device(dataset.take(order))
+    else:
+        data = together(
+            lambda: place_data(lambda rows: dataset.take(order[rows]), len(dataset), mesh)
+        )
+        state = init_state(gan.init, init_key, mesh, shard_state=shard_state)
+        call = _compiled_over(description, mesh, shard_state)
+    if is_first():
+        write_description(folder, description)
     with (progress or Silent()).stage("train the GAN", config.updates, "updates") as tick:
         state, history = train(
             call,
             state,
-            to_device(dataset),
+            data,
             train_key,
             updates=config.updates,
             steps_per_call=max(1, config.updates // CALLS),
             tick=tick,
             folder=folder / "checkpoints",
         )
-    return Trained(description, gan, state, history)
+    return Trained(description, gan, state if mesh is None else to_host(state), history)
+
+
+def write_description(folder: Path, description: Description) -> None:
+    """Write `generator.json`: all that `load` needs to know besides the checkpoint."""
+    write_json_atomically(folder / "generator.json", {"schema": 1, **asdict(description)})
 
 
 @cache
@@ -148,14 +178,17 @@ def _build(description: Description) -> GAN:
 
 
 @cache
-def _compiled(description: Description) -> tuple[Callable, Callable]:
+def compiled(description: Description) -> tuple[Callable, Callable]:
     """Return the jitted `init` and many-step call, shared by all trainings of a description."""
-    gan, batch_size = description.build(), description.config.batch_size
-
-    def draw(key: Key, data: Resident) -> Batch:
-        return sample_batch(key, data, batch_size)
-
+    gan = description.build()
+    draw = partial(sample_batch, batch_size=description.config.batch_size)
     return jax.jit(gan.init), repeat(gan.step, draw)
+
+
+@cache
+def _compiled_over(description: Description, mesh: Mesh, shard_state: bool) -> Callable:
+    draw = partial(sample_batch, batch_size=description.config.batch_size)
+    return compile_steps(description.build().step, draw, mesh, shard_state=shard_state)
 
 
 def load(folder: Path) -> Trained:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
 
 State = TypeVar("State")
 
@@ -38,11 +39,21 @@ class Checkpoints:
         )
 
     def restore(self, *, like: State) -> tuple[int, State, dict[str, list[float]]]:
-        """Return the newest step, its state (structure and dtypes of `like`) and its history."""
+        """Return the newest step, its state and its history.
+
+        The state has the structure and dtypes of `like`, and is placed as `like` is: on other
+        devices than it was saved from, if need be. Shapes alone are placed on the default device.
+        """
         step = self.latest()
         if step is None:
             raise FileNotFoundError(f"no checkpoint in {self._manager.directory}")
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        here = SingleDeviceSharding(jax.local_devices()[0])
+
+        def placed(leaf: Any) -> jax.ShapeDtypeStruct:
+            where = getattr(leaf, "sharding", None) or here
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where)
+
+        abstract = jax.tree.map(placed, like)
         found = self._manager.restore(
             step,
             args=ocp.args.Composite(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ import optax
 
 from ganjax.models import Model
 from ganjax.ops import policy as policies
+from ganjax.ops import spread
 from ganjax.training.state import ClassifierState
 from ganjax.typing import Array, Batch, Key, Metrics
 
@@ -19,7 +21,7 @@ class Classifier(NamedTuple):
 
     Attributes:
       init: `key -> ClassifierState`.
-      step: `(state, batch, key, strength=1.0) -> (state, metrics)`.
+      step: `(state, batch, key, strength=1.0, *, axis_name=None) -> (state, metrics)`.
       logits: `(state, images) -> float32 [batch, classes]`.
     """
 
@@ -43,7 +45,9 @@ def classifier(
 
     Returns:
       The functions `init`, `step` and `logits`. The step's `strength` scales the limits of
-      `augment`; it may be traced, so that one compiled program serves every strength.
+      `augment`; it may be traced, so that one compiled program serves every strength. With
+      `axis_name`, under `pmap`, its `batch` is this device's part of the batch, and the state and
+      the metrics that it returns are those of the whole.
     """
     optimizer = optimizer or optax.adam(1e-3)
 
@@ -54,18 +58,26 @@ def classifier(
         )
 
     def step(
-        state: ClassifierState, batch: Batch, key: Key, strength: float | Array = 1.0
+        state: ClassifierState,
+        batch: Batch,
+        key: Key,
+        strength: float | Array = 1.0,
+        *,
+        axis_name: str | None = None,
     ) -> tuple[ClassifierState, Metrics]:
-        images = policies.apply(augment, key, batch.images, strength=strength)
+        first = spread.first(batch.labels.shape[0], axis_name)
+        images = policies.apply(augment, key, batch.images, strength=strength, first=first)
+        apply = partial(model.apply, axis_name=axis_name) if axis_name else model.apply
 
         def loss(params):
             variables = {**state.variables, "params": params}
-            logits, updates = model.apply(variables, images, train=True)
+            logits, updates = apply(variables, images, train=True)
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.labels)
             return jnp.mean(losses), updates
 
         params = state.variables["params"]
         (value, updates), gradient = jax.value_and_grad(loss, has_aux=True)(params)
+        value, gradient = spread.mean((value, gradient), axis_name)
         change, optimizer_state = optimizer.update(gradient, state.optimizer, params)
         variables = {**state.variables, **updates, "params": optax.apply_updates(params, change)}
         state = replace(state, step=state.step + 1, variables=variables, optimizer=optimizer_state)

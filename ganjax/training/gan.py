@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from ganjax.models import Generator, Model
-from ganjax.ops import losses, regularizers
+from ganjax.ops import losses, regularizers, spread
 from ganjax.ops import policy as policies
 from ganjax.training.state import GANState
 from ganjax.typing import Array, Batch, Key, Metrics, Params, Variables
@@ -20,13 +21,15 @@ class GAN(NamedTuple):
 
     Attributes:
       init: `key -> GANState`.
-      step: `(state, batch, key) -> (state, metrics)`; both networks are updated once.
+      step: `(state, batch, key, *, axis_name=None) -> (state, metrics)`; both networks are updated
+        once. With `axis_name`, under `pmap`, `batch` is this device's part of the batch, and the
+        state and the metrics returned are those of the whole.
       sample: `(state, key, labels, first=0) -> images`, float32 in [-1, 1], from the averaged
         parameters; image i is number `first + i` of the key, whatever the batch size.
     """
 
     init: Callable[[Key], GANState]
-    step: Callable[[GANState, Batch, Key], tuple[GANState, Metrics]]
+    step: Callable[..., tuple[GANState, Metrics]]
     sample: Callable[..., Array]
 
 
@@ -79,9 +82,6 @@ def gan(
     generator_optimizer = generator_optimizer or adam()
     discriminator_optimizer = discriminator_optimizer or adam()
 
-    def transform(key: Key, images: Array) -> Array:
-        return policies.apply(augment, key, images, strength=augment_strength)
-
     def init(key: Key) -> GANState:
         generator_key, discriminator_key = jax.random.split(key)
         g, d = generator.init(generator_key), discriminator.init(discriminator_key)
@@ -94,13 +94,14 @@ def gan(
             discriminator_optimizer=discriminator_optimizer.init(d["params"]),
         )
 
-    def discriminate(params: Params, d: Variables, images: Array, labels: Array):
-        logits, updates = discriminator.apply({**d, "params": params}, images, labels, train=True)
-        return logits, {**d, **updates}
+    def discriminator_loss(
+        params: Params, d: Variables, apply: Callable, real: Array, fake: Array, labels: Array
+    ):
+        def discriminate(images: Array):
+            return apply({**d, "params": params}, images, labels, train=True)
 
-    def discriminator_loss(params: Params, d: Variables, real: Array, fake: Array, labels: Array):
-        real_logits, d = discriminate(params, d, real, labels)
-        fake_logits, _ = discriminate(params, d, fake, labels)
+        real_logits, updates = discriminate(real)
+        fake_logits, _ = discriminate(fake)
         value = jnp.mean(loss.discriminator(real_logits, fake_logits))
         metrics = {
             "discriminator_loss": value,
@@ -108,36 +109,52 @@ def gan(
             "fake_logits": jnp.mean(fake_logits),
         }
         if r1_weight:
-            penalty = regularizers.r1(lambda x: discriminate(params, d, x, labels)[0], real)
+            penalty = regularizers.r1(lambda x: discriminate(x)[0], real)
             metrics["r1"] = jnp.mean(penalty)
             value = value + r1_weight / 2 * metrics["r1"]
-        return value, (d, metrics)
+        return value, ({**d, **updates}, metrics)
 
-    def step(state: GANState, batch: Batch, key: Key) -> tuple[GANState, Metrics]:
+    def step(
+        state: GANState, batch: Batch, key: Key, *, axis_name: str | None = None
+    ) -> tuple[GANState, Metrics]:
         latents_key, real_key, fake_key, generator_key = jax.random.split(key, 4)
         images, labels = batch
-        latents = generator.sample_latents(latents_key, images.shape[0])
+        first = spread.first(labels.shape[0], axis_name)
+        latents = generator.sample_latents(latents_key, labels.shape[0], first=first)
         g, d = state.generator, state.discriminator
+        apply_g, apply_d = generator.apply, discriminator.apply
+        if axis_name:
+            apply_g, apply_d = (partial(apply, axis_name=axis_name) for apply in (apply_g, apply_d))
+
+        def transform(key: Key, images: Array) -> Array:
+            return policies.apply(augment, key, images, strength=augment_strength, first=first)
 
         def generate(params: Params):
-            return generator.apply({**g, "params": params}, latents, labels, train=True)
+            return apply_g({**g, "params": params}, latents, labels, train=True)
 
         fake, pull_back, updates = jax.vjp(generate, g["params"], has_aux=True)
 
         (_, (d, metrics)), gradient = jax.value_and_grad(discriminator_loss, has_aux=True)(
-            d["params"], d, transform(real_key, images), transform(fake_key, fake), labels
+            d["params"], d, apply_d, transform(real_key, images), transform(fake_key, fake), labels
         )
         d_params, d_optimizer = _update(
-            discriminator_optimizer, gradient, state.discriminator_optimizer, d["params"]
+            discriminator_optimizer,
+            spread.mean(gradient, axis_name),
+            state.discriminator_optimizer,
+            d["params"],
         )
 
         def generator_loss(fake: Array) -> Array:
-            logits, _ = discriminate(d_params, d, transform(generator_key, fake), labels)
+            variables = {**d, "params": d_params}
+            logits, _ = apply_d(variables, transform(generator_key, fake), labels, train=True)
             return jnp.mean(loss.generator(logits))
 
         metrics["generator_loss"], wanted_change = jax.value_and_grad(generator_loss)(fake)
         g_params, g_optimizer = _update(
-            generator_optimizer, pull_back(wanted_change)[0], state.generator_optimizer, g["params"]
+            generator_optimizer,
+            spread.mean(pull_back(wanted_change)[0], axis_name),
+            state.generator_optimizer,
+            g["params"],
         )
 
         decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
@@ -150,12 +167,10 @@ def gan(
             generator_optimizer=g_optimizer,
             discriminator_optimizer=d_optimizer,
         )
-        return state, metrics
+        return state, spread.mean(metrics, axis_name)
 
     def sample(state: GANState, key: Key, labels: Array, first: int | Array = 0) -> Array:
-        latents = jax.vmap(lambda i: generator.sample_latents(jax.random.fold_in(key, i), 1)[0])(
-            first + jnp.arange(labels.shape[0])
-        )
+        latents = generator.sample_latents(key, labels.shape[0], first=first)
         variables = {**state.generator, "params": state.ema_params}
         return generator.apply(variables, latents, labels)[0]
 

@@ -1,7 +1,6 @@
 """One loop for every training: many steps per compiled call, data on the device, resumable."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ import numpy as np
 from jax import lax
 
 from ganjax.progress import Tick
-from ganjax.training import checkpoint
+from ganjax.training import checkpoint, distributed
 from ganjax.typing import Batch, Key, Metrics
 
 State = TypeVar("State")
@@ -21,8 +20,8 @@ SampleBatch = Callable[[Key, Any], Batch]
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
-def repeat(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any, Metrics]]:
-    """Compile many steps into one call: draw a batch on the device, step, and again.
+def scan_steps(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any, Metrics]]:
+    """Make many steps one function: draw a batch on the device, step, and again.
 
     Step n draws everything from `fold_in(key, n)`, n being the state's own counter, so a training
     cut at any step continues as if it had not been.
@@ -32,11 +31,10 @@ def repeat(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any, Me
       sample_batch: `(key, data) -> batch`.
 
     Returns:
-      `(state, data, key, *, steps) -> (state, metrics)`, jitted; the state is donated, `steps` is
-      static and each metric is the mean over the call.
+      `(state, data, key, *, steps) -> (state, metrics)`, a pure function for `repeat` or
+      `ganjax.training.sharding` to compile; each metric is the mean over the steps.
     """
 
-    @partial(jax.jit, static_argnames="steps", donate_argnums=0)
     def call(state: Any, data: Any, key: Key, *, steps: int) -> tuple[Any, Metrics]:
         def body(state, _):
             batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
@@ -46,6 +44,11 @@ def repeat(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any, Me
         return state, jax.tree.map(lambda values: values.mean(axis=0), metrics)
 
     return call
+
+
+def repeat(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any, Metrics]]:
+    """Compile `scan_steps` for one device: the state is donated, `steps` is static."""
+    return jax.jit(scan_steps(step, sample_batch), static_argnames="steps", donate_argnums=0)
 
 
 def train(
@@ -62,7 +65,7 @@ def train(
     """Train until `updates` steps are done, from the newest checkpoint in `folder` if there is one.
 
     Args:
-      call: what `repeat` returned.
+      call: what `repeat`, or its counterparts in `ganjax.training.sharding`, returned.
       state: the initial state, with a counter `step`; donated.
       data: what `sample_batch` draws from.
       key: the run's key.
@@ -87,7 +90,7 @@ def train(
             _record(history, *pending, tick)
         done += steps
         pending = (done, metrics)
-        if store and (done == updates or monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS):
+        if store and (done == updates or _is_due(saved)):
             _record(history, *pending, tick)
             store.save(done, state, history)
             saved, pending = monotonic(), None
@@ -98,10 +101,16 @@ def train(
     return state, history
 
 
+def _is_due(saved: float) -> bool:
+    """Say whether it is time for a checkpoint; by one clock, as all processes save together."""
+    return distributed.agreed(monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS)
+
+
 def _record(history: dict[str, list[float]], done: int, metrics: Metrics, tick: Tick) -> None:
-    values = {name: float(np.asarray(value)) for name, value in metrics.items()}
+    """Note metrics; those of trainings side by side, `[rows]`, as a list of their own."""
+    values = {name: np.asarray(value) for name, value in metrics.items()}
     history["update"].append(done)
     for name, value in values.items():
-        history.setdefault(name, []).append(value)
-    losses = {name: value for name, value in values.items() if name.endswith("_loss")}
+        history.setdefault(name, []).append(value.tolist())
+    losses = {name: value.mean() for name, value in values.items() if name.endswith("_loss")}
     tick(done, ", ".join(f"{name[:-5]} {value:.2f}" for name, value in losses.items()))

@@ -48,6 +48,15 @@ def test_a_strength_per_model_inside_vmap():
         np.testing.assert_allclose(mapped[i], alone, atol=1e-6)
 
 
+def test_an_image_is_transformed_the_same_in_every_batch_and_part_of_one():
+    classical = policy.classical(flip=True)
+    whole = apply(classical, KEY, IMAGES)
+    part = apply(classical, KEY, IMAGES[2:], first=2)
+    np.testing.assert_allclose(part, whole[2:], atol=1e-6)
+    alone = apply(classical, KEY, IMAGES[3:], first=jnp.int32(3))
+    np.testing.assert_allclose(alone, whole[3:], atol=1e-6)
+
+
 def test_every_transform_has_a_key_of_its_own():
     twice = 2 * (policy.Transform(augment.random_brightness, 1.0),)
     added = apply(twice, KEY, jnp.zeros((8, 1, 1, 1)))
