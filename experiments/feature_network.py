@@ -92,7 +92,7 @@ def train_network(
         return loader.sample_batch(key, data, c["batch_size"])
 
     with progress.stage("train the feature network", c["updates"], "updates") as tick:
-        state, _ = train(
+        found = train(
             repeat(classifier.step, draw),
             jax.jit(classifier.init)(key),
             loader.to_device(dataset),
@@ -101,7 +101,7 @@ def train_network(
             steps_per_call=100,
             tick=tick,
         )
-    return state.variables
+    return found.state.variables
 
 
 def keep(variables: Variables) -> None:

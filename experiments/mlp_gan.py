@@ -108,7 +108,7 @@ def generate(pool: sources.Dataset, key, c: dict[str, int], progress: Terminal):
         return loader.sample_batch(key, data, c["batch_size"])
 
     with progress.stage("train the GAN", c["updates"], "updates") as tick:
-        state, history = train(
+        found = train(
             repeat(gan.step, draw),
             jax.jit(gan.init)(key),
             loader.to_device(pool),
@@ -118,7 +118,7 @@ def generate(pool: sources.Dataset, key, c: dict[str, int], progress: Terminal):
             tick=tick,
         )
     labels = balanced_labels(c["generated"], 10)
-    return sample_images(gan, state, key, labels), labels, history
+    return sample_images(gan, found.state, key, labels), labels, found.history
 
 
 def _classifier() -> training.Classifier:

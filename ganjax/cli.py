@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from ganjax.config import Preset, StudyConfig, TrainConfig, study_preset
+from ganjax import interruption
+from ganjax.config import Preset, StudyConfig, TrainConfig, Upkeep, study_preset
 from ganjax.errors import SealedTestError, UserError
+from ganjax.interruption import Interrupted
 from ganjax.progress import Silent
 from ganjax.terminal import Terminal
 
@@ -35,7 +37,7 @@ Help on a verb:  ganjax study --help
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study(StudyConfig):
+class Study(StudyConfig, Upkeep):
     """Say whether generated images would help a classifier trained on few labelled images.
 
     Trains it on real images, with classical transforms, with generated images and with both, from
@@ -72,6 +74,7 @@ class Study(StudyConfig):
             config,
             self.out,
             side_by_side=self.side_by_side,
+            upkeep=_only(Upkeep, self),
             command=command,
             progress=Terminal(),
         )
@@ -81,7 +84,7 @@ class Study(StudyConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(TrainConfig):
+class Train(TrainConfig, Upkeep):
     """Train a GAN alone, in a folder that `ganjax synthesize` draws labelled images from.
 
     Run again, the same command goes on where it stopped.
@@ -129,6 +132,8 @@ class Train(TrainConfig):
             self.out,
             mesh=sharding.make_mesh(self.devices),
             shard_state=self.shard_state,
+            upkeep=_only(Upkeep, self),
+            command=command,
             progress=Terminal() if first else Silent(),
         )
         if first:
@@ -211,16 +216,18 @@ def main(arguments: list[str] | None = None) -> None:
         print(ganjax.__version__)
         sys.exit(0)
     try:
-        _run(arguments)
+        with interruption.honour_signals():
+            _run(arguments)
     except (UserError, SealedTestError) as error:
         print(f"ganjax: error: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         print(f"ganjax: error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("ganjax: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
+    except Interrupted as stop:
+        again = shlex.join(["ganjax", *arguments])
+        print(f"ganjax: stopped by {stop.signal}; to go on: {again}", file=sys.stderr)
+        sys.exit(interruption.EXIT_CODE)
 
 
 def _run(arguments: list[str]) -> None:

@@ -16,8 +16,12 @@ Network = Literal["auto", "dcgan", "mlp"]
 LossName = Literal["non_saturating", "minimax", "hinge", "least_squares", "wasserstein"]
 Precision = Literal["auto", "float32", "bfloat16"]
 PolicyName = Literal["diffaugment", "classical", "none"]
+DiskFullRule = Literal["stop", "go-on"]
 
 LARGEST_SEED = 2**32 - 1
+
+LOCK = ".lock"
+"""File of a run's folder that `ganjax.data.lock` holds; it alone makes no run."""
 
 LARGEST_FOR_MLP = 16
 """Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
@@ -190,6 +194,9 @@ class TrainConfig:
       per_class: labelled images per class to train on; None for all of them.
       seed: of every random choice.
       conditional: whether the GAN is told the labels, so that it can make images of a class.
+      validation_fraction: part of each class that is never trained on, but decides which state of
+        the generator is kept; 0 keeps the last.
+      init_from: folder of another run whose weights to begin with, and nothing else of it.
       gan: how it is trained.
     """
 
@@ -198,12 +205,45 @@ class TrainConfig:
     per_class: int | None = None
     seed: int = 0
     conditional: bool = True
+    validation_fraction: float = 0.1
+    init_from: str | None = None
     gan: GANConfig = field(default_factory=GANConfig)
 
     def __post_init__(self):
         if self.per_class is not None and self.per_class < 1:
             raise UserError(f"--per-class must be at least 1, not {self.per_class}")
+        if not 0 <= self.validation_fraction < 1:
+            raise UserError(
+                "validation_fraction must be at least 0 and below 1, not "
+                f"{self.validation_fraction}"
+            )
         _check_seed(self.seed)
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """How a training is kept safe while it runs. It decides nothing of what comes out.
+
+    Attributes:
+      checkpoint_seconds: between checkpoints of the whole state.
+      keep: checkpoints that are kept, the newest ones; each holds the best generator so far too.
+      on_disk_full: "stop" where a checkpoint cannot be written, or "go-on" without it as long as
+        there is something to compute.
+      step_timeout: seconds that one compiled call may take, compilation included, before the run
+        ends and says where it hung; None for no limit.
+    """
+
+    checkpoint_seconds: float = 60.0
+    keep: int = 2
+    on_disk_full: DiskFullRule = "stop"
+    step_timeout: float | None = None
+
+    def __post_init__(self):
+        _one_of("on_disk_full", self.on_disk_full, get_args(DiskFullRule))
+        _at_least(self, 0, "checkpoint_seconds")
+        _at_least(self, 1, "keep")
+        if self.step_timeout is not None:
+            _positive(self, "step_timeout")
 
 
 def study_preset(preset: Preset, source: str, **given: Any) -> StudyConfig:
@@ -243,7 +283,7 @@ def claim_folder(out: Path, config: Any) -> dict[str, Any] | None:
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; give a folder")
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists() or not any(file.name != LOCK for file in out.iterdir()):
         return None
     stored = out / "config.json"
     if not stored.exists():

@@ -26,7 +26,7 @@ from ganjax.data.atomic import write_json_atomically
 from ganjax.data.loader import Resident
 from ganjax.study import arms
 from ganjax.study.competition import Images, competition
-from ganjax.synthesis.trained import Description, compiled
+from ganjax.synthesis.description import Description, compiled
 from ganjax.training import side_by_side
 
 DEVICES, REPLICATES, CLASSES = 8, 5, 10
@@ -69,7 +69,8 @@ def programs(size: int) -> list[tuple[str, Callable, tuple[Any, ...], int]]:
     config = StudyConfig("benchmark")
     channels, c = SIZES[size], config.classifier
     names = tuple(map(str, range(CLASSES)))
-    init, train = compiled(Description(config.gan.for_size(size), size, channels, names, ""))
+    description = Description(config.gan.for_size(size), size, channels, names, "")
+    init, train, _ = compiled(description)
     candidates, _ = arms.line_up(c.ratios, c.strengths)
     contest = competition(
         recipe.classifier(c, size=size, channels=channels, classes=CLASSES),
@@ -90,11 +91,16 @@ def programs(size: int) -> list[tuple[str, Callable, tuple[Any, ...], int]]:
     sets = Images(images(150), images(config.pool), images(50))
     entrants = jax.eval_shape(contest.init, key)
     return [
-        ("GAN", train, (jax.eval_shape(init, key), sets.fit, key), config.gan.updates // 40),
+        (
+            "GAN",
+            train,
+            (jax.eval_shape(init, key), sets.fit, key),
+            description.rhythm().steps_per_call,
+        ),
         (
             "classifiers",
             contest.advance,
-            (entrants, sets, numbers, numbers, key),
+            (entrants, (sets, numbers, numbers), key),
             c.updates // c.evaluations,
         ),
     ]

@@ -149,6 +149,7 @@ def run_ours(
         found["outcome"] = outcome(target, curve, compilation)
         write()
         store.save(steps, state, curve)
+    store.wait()
     store.close()
     print(json.dumps(found.get("outcome"), indent=1))
 
@@ -161,8 +162,8 @@ def begin(
         return state, empty_curve()
     if (before.get("recipe"), before.get("seed")) != (config(), args.seed):
         raise SystemExit(f"{args.work} holds the training of another recipe; give another --work")
-    _, state, curve = store.restore(like=state)
-    return state, curve
+    found = store.restore(like=state)
+    return found.state, found.record
 
 
 def recipe(c: dict[str, Any], *, classes: int | None) -> training.GAN:

@@ -15,6 +15,13 @@ LEAST_TEST_IMAGES = 5
 """Per class: with fewer, an interval on balanced accuracy means nothing."""
 
 
+LEAST_TO_HOLD_OUT = 5
+"""Images of a class below which none is spared."""
+
+MOST_HELD_OUT = 1000
+"""Images of all classes that choosing needs at most."""
+
+
 class Draw(NamedTuple):
     """A small labelled set: what is trained on, and what only chooses."""
 
@@ -145,6 +152,29 @@ def some_per_class(dataset: Some, per_class: int, *, seed: int) -> Some:
     ]
     rows = np.sort(np.concatenate(chosen))
     return dataset.only(rows)
+
+
+def hold_out(dataset: Some, fraction: float, *, seed: int) -> tuple[Some, Some]:
+    """Keep a part of each class from training, to choose by: the same for the same seed.
+
+    Args:
+      dataset: the images; those that are unread stay so.
+      fraction: of each class, in (0, 1). A class of fewer than `LEAST_TO_HOLD_OUT` images keeps
+        them all, and of large sets no more is held out than choosing takes.
+      seed: of the split.
+
+    Returns:
+      What is left to train on, and what is held out.
+    """
+    of_class = _by_class(dataset)
+    most = max(1, MOST_HELD_OUT // len(of_class))
+    held = []
+    for label, own in enumerate(of_class):
+        count = min(max(1, round(fraction * len(own))), most, len(own) - 1)
+        if len(own) >= LEAST_TO_HOLD_OUT:
+            held.append(_generator(seed, "held out", label).permutation(own)[:count])
+    rows = np.sort(np.concatenate(held)) if held else np.zeros(0, np.int64)
+    return dataset.only(np.setdiff1d(np.arange(len(dataset)), rows)), dataset.only(rows)
 
 
 def _by_class(dataset: Dataset | Unread) -> list[np.ndarray]:

@@ -20,7 +20,7 @@ from jax import lax
 
 from ganjax.data.loader import Resident, normalise
 from ganjax.training import Classifier, ClassifierState
-from ganjax.typing import Array, Batch, Key, Variables
+from ganjax.typing import Array, Batch, Key, Metrics, Variables
 
 LARGEST_SIDE_BY_SIDE = 16
 """Side in pixels up to which `vmap` over candidates is the faster way on a CPU (measured: 1.4 to 2
@@ -63,14 +63,14 @@ class Competition(NamedTuple):
 
     Attributes:
       init: `key -> Entrants`.
-      advance: `(entrants, images, ratios, strengths, key, *, steps) -> (entrants, accuracy)`,
-        jitted: `steps` updates of every classifier, then one look at the validation part, whose
-        accuracies `[candidates]` it returns. The entrants are donated.
+      advance: `(entrants, (images, ratios, strengths), key, *, steps) -> (entrants, metrics)`,
+        jitted: `steps` updates of every classifier, then one look at the validation part. The
+        metrics are its accuracies, `{"accuracy": [candidates]}`. The entrants are donated.
       predict: `(variables [entries, seeds], images uint8) -> int32 [entries, seeds, images]`.
     """
 
     init: Callable[[Key], Entrants]
-    advance: Callable[..., tuple[Entrants, Array]]
+    advance: Callable[..., tuple[Entrants, Metrics]]
     predict: Callable[[Variables, Array], Array]
 
 
@@ -96,8 +96,9 @@ def competition(
 
     @partial(jax.jit, static_argnames="steps", donate_argnums=0)
     def advance(
-        entrants: Entrants, images: Images, ratios: Array, strengths: Array, key: Key, *, steps: int
-    ) -> tuple[Entrants, Array]:
+        entrants: Entrants, data: tuple[Images, Array, Array], key: Key, *, steps: int
+    ) -> tuple[Entrants, Metrics]:
+        images, ratios, strengths = data
         keys = jax.random.split(key, seeds)  # the same for every candidate: batches are paired
 
         def one_candidate(inputs):
@@ -114,7 +115,8 @@ def competition(
 
         across = _across(images.fit.images.shape[1])
         state, accuracy, loss = across(one_candidate, (entrants.state, ratios, strengths))
-        return _keep_best(entrants, state, accuracy.mean(axis=1), loss.mean(axis=1))
+        accuracy, loss = accuracy.mean(axis=1), loss.mean(axis=1)
+        return _keep_best(entrants, state, accuracy, loss), {"accuracy": accuracy}
 
     @jax.jit
     def predict(variables: Variables, images: Array) -> Array:
@@ -161,7 +163,7 @@ def _train(
 
 def _keep_best(
     entrants: Entrants, state: ClassifierState, accuracy: Array, loss: Array
-) -> tuple[Entrants, Array]:
+) -> Entrants:
     """Go on with new states, and remember those of candidates that have never been better."""
     better = (accuracy > entrants.accuracy) | (
         (accuracy == entrants.accuracy) & (loss < entrants.loss)
@@ -170,14 +172,13 @@ def _keep_best(
     def keep(new: Array, old: Array) -> Array:
         return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-    best = Entrants(
+    return Entrants(
         state=state,
         best=jax.tree.map(keep, state.variables, entrants.best),
         accuracy=keep(accuracy, entrants.accuracy),
         loss=keep(loss, entrants.loss),
         update=keep(state.step[:, 0], entrants.update),
     )
-    return best, accuracy
 
 
 def _predict(classifier: Classifier, variables: Variables, images: Array) -> Array:

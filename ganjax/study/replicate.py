@@ -1,5 +1,6 @@
 """Replicates, one or several side by side: fresh draws, a GAN on each alone, choices, one look."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax.config import StudyConfig
+from ganjax.config import StudyConfig, Upkeep
 from ganjax.data.loader import Resident, to_device
 from ganjax.data.splits import Draw, SealedTest
 from ganjax.models import parameter_count
@@ -18,8 +19,11 @@ from ganjax.progress import Progress
 from ganjax.study.arms import Candidate, Entry, choose
 from ganjax.study.competition import Competition, Entrants, Images
 from ganjax.study.record import Record
-from ganjax.synthesis import together, trained
+from ganjax.synthesis import together
+from ganjax.synthesis.description import Description
+from ganjax.synthesis.trained import Trained
 from ganjax.training import side_by_side
+from ganjax.training.loop import train
 from ganjax.typing import Key
 
 PICTURES = 8
@@ -43,7 +47,7 @@ class Contest:
     config: StudyConfig
     candidates: tuple[Candidate, ...]
     arms: dict[str, tuple[int, ...]]
-    description: trained.Description
+    description: Description
     competition: Competition
 
 
@@ -71,7 +75,7 @@ class Outcome(NamedTuple):
       curves: their accuracies on validation.
     """
 
-    gan: trained.Trained
+    gan: Trained
     pool: Resident
     entrants: Entrants
     curves: Curves
@@ -82,6 +86,7 @@ def run(
     replicates: Sequence[Replicate],
     sealed: SealedTest,
     shared: Path,
+    upkeep: Upkeep,
     progress: Progress,
 ) -> list[Record]:
     """Run replicates side by side, from their draws to each one's look at the test set.
@@ -93,6 +98,7 @@ def run(
       replicates: those to run; trained together, judged one after another.
       sealed: the test set.
       shared: folder for what they keep together while they train.
+      upkeep: how often checkpoints are written, and what is done about trouble.
       progress: where to tell how far they are.
 
     Returns:
@@ -105,11 +111,13 @@ def run(
     gan_keys, pool_keys, classifier_keys = zip(*keys, strict=True)
     with _timed(seconds, "gan"):
         gans = together.train_together(
-            [own.folder for own in replicates],
+            [
+                together.Assignment(own.folder, own.draw.fit, own.draw.validation, key)
+                for own, key in zip(replicates, gan_keys, strict=True)
+            ],
             contest.description,
-            [own.draw.fit for own in replicates],
-            gan_keys,
-            shared=shared,
+            shared=shared / "gans",
+            upkeep=upkeep,
             progress=progress,
         )
         pools = [
@@ -117,8 +125,9 @@ def run(
             for gan, key in zip(gans, pool_keys, strict=True)
         ]
     with _timed(seconds, "classifiers"):
-        draws = [own.draw for own in replicates]
-        entrants, curves = _compete(contest, draws, pools, classifier_keys, progress)
+        entrants, curves = _compete(
+            contest, replicates, pools, classifier_keys, shared, upkeep, progress
+        )
     share = {name: round(spent / len(replicates), 3) for name, spent in seconds.items()}
     outcomes = map(Outcome, gans, pools, entrants, curves)
     return [
@@ -129,44 +138,54 @@ def run(
 
 def _compete(
     contest: Contest,
-    draws: Sequence[Draw],
+    replicates: Sequence[Replicate],
     pools: Sequence[Resident],
     keys: Sequence[Key],
+    shared: Path,
+    upkeep: Upkeep,
     progress: Progress,
 ) -> tuple[list[Entrants], list[Curves]]:
-    """Train the classifiers of all replicates side by side."""
+    """Train the classifiers of all replicates side by side, or go on where they stopped."""
     config, competition = contest.config.classifier, contest.competition
-    group = side_by_side.group(len(draws))
-    numbers = [np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True)]
+    group = side_by_side.group(len(replicates))
+    ratios, strengths = (
+        np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True)
+    )
     init_keys, batch_keys = zip(*[jax.random.split(key) for key in keys], strict=True)
     # A pool is a host array: it goes straight to the device of its own row
-    inputs = group.stack(
+    data = group.stack(
         [
-            (Images(to_device(draw.fit), pool, to_device(draw.validation)), *numbers, key)
-            for draw, pool, key in zip(draws, pools, batch_keys, strict=True)
+            (Images(to_device(draw.fit), pool, to_device(draw.validation)), ratios, strengths)
+            for (_, draw, _), pool in zip(replicates, pools, strict=True)
         ]
     )
-    entrants = side_by_side.spread(competition.init, group.mesh)(group.stack(init_keys))
     advance = side_by_side.many_steps(competition.advance, group.mesh)
-    steps = config.updates // config.evaluations
-    seen = []
-    name = f"train {len(draws) * len(contest.candidates) * config.seeds} classifiers"
+    name = f"train {len(replicates) * len(contest.candidates) * config.seeds} classifiers"
     with progress.stage(name, config.updates, "updates") as tick:
-        for evaluation in range(1, config.evaluations + 1):
-            entrants, accuracy = advance(entrants, *inputs, steps=steps)
-            seen.append(np.asarray(accuracy))
-            tick(evaluation * steps, f"best on validation {seen[-1].max():.1%}")
-    return group.unstack(entrants), [
-        _curves(own, steps) for own in group.unstack(np.stack(seen, 1))
+        found = train(
+            advance,
+            side_by_side.spread(competition.init, group.mesh)(group.stack(init_keys)),
+            data,
+            group.stack(batch_keys),
+            updates=config.updates,
+            steps_per_call=config.updates // config.evaluations,
+            tick=tick,
+            say=progress.say,
+            note=lambda metrics: f"best on validation {metrics['accuracy'].max():.1%}",
+            folder=shared / "classifiers" / "-".join(str(replicates[i].number) for i in group.rows),
+            upkeep=upkeep,
+        )
+    shutil.rmtree(shared, ignore_errors=True)
+    curves = [
+        {
+            "update": found.history["update"],
+            "accuracy": [
+                [round(float(a), 6) for a in rows[i]] for rows in found.history["accuracy"]
+            ],
+        }
+        for i in range(len(replicates))
     ]
-
-
-def _curves(accuracies: np.ndarray, steps: int) -> Curves:
-    """Write down one replicate's accuracies `[evaluations, candidates]`."""
-    return {
-        "update": [steps * evaluation for evaluation in range(1, len(accuracies) + 1)],
-        "accuracy": [[round(float(a), 6) for a in row] for row in accuracies],
-    }
+    return group.unstack(found.state), curves
 
 
 def _conclude(

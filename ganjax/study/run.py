@@ -8,9 +8,11 @@ from typing import Any
 import jax
 
 from ganjax import recipe
-from ganjax.config import StudyConfig, claim_folder, to_json
+from ganjax.config import StudyConfig, Upkeep, claim_folder, to_json
 from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
+from ganjax.data.lock import hold
 from ganjax.errors import UserError
+from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
 from ganjax.study import arms, results
 from ganjax.study.competition import competition
@@ -18,7 +20,7 @@ from ganjax.study.prepare import Prepared, prepare
 from ganjax.study.record import Record
 from ganjax.study.replicate import Contest, Replicate, run
 from ganjax.study.summary import policies, summarise
-from ganjax.synthesis import trained
+from ganjax.synthesis import description
 from ganjax.training.side_by_side import at_once, group
 
 
@@ -27,6 +29,7 @@ def study(
     out: Path,
     *,
     side_by_side: int | None = None,
+    upkeep: Upkeep = Upkeep(),
     command: str = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -42,6 +45,7 @@ def study(
       side_by_side: how many replicates to run at a time; by default all of them on several devices
         or an accelerator, one after another on a single CPU. It decides the time that a study
         takes, not its outcome, and may be another when a study goes on.
+      upkeep: how often checkpoints are written, and what is done about trouble.
       command: the command line to repeat it, for the record.
       progress: where to tell how far it is.
 
@@ -51,10 +55,23 @@ def study(
     Raises:
       UserError: a source, a size or a folder that cannot be used, or more replicates side by side
         than the memory holds.
+      Interrupted: a signal asked to stop; the same call goes on.
     """
     progress = progress or Silent()
     if side_by_side is not None and side_by_side < 1:
         raise UserError(f"--side-by-side must be at least 1, not {side_by_side}")
+    with hold(out, command=command):
+        return _study(config, out, side_by_side, upkeep, command, progress)
+
+
+def _study(
+    config: StudyConfig,
+    out: Path,
+    side_by_side: int | None,
+    upkeep: Upkeep,
+    command: str,
+    progress: Progress,
+) -> dict[str, Any]:
     finished = _begin(config, out)
     if finished is not None:
         progress.say(f"{out} holds this study, finished: nothing to compute.")
@@ -68,7 +85,7 @@ def study(
     discriminator, classical = policies(config)
     progress.say(f"T(x) in the discriminator: {discriminator}")
     progress.say(f"classical policy: {classical}")
-    records = _records(contest, prepared, out, side_by_side, progress)
+    records = _records(contest, prepared, out, side_by_side, upkeep, progress)
     for part in ("gan", "classifiers", "test"):
         seconds[part] = round(sum(record.seconds[part] for record in records), 3)
     seconds["total"] = round(sum(seconds.values()), 3)
@@ -82,7 +99,12 @@ def study(
 
 
 def _records(
-    contest: Contest, prepared: Prepared, out: Path, size: int | None, progress: Progress
+    contest: Contest,
+    prepared: Prepared,
+    out: Path,
+    size: int | None,
+    upkeep: Upkeep,
+    progress: Progress,
 ) -> list[Record]:
     """Run the replicates that are not finished, `size` at a time; return the records of all."""
     replicates = [
@@ -97,17 +119,22 @@ def _records(
         numbers = ", ".join(str(own.number + 1) for own in now)
         beside = f", side by side on {group(len(now)).mesh.size} devices" if len(now) > 1 else ""
         progress.say(f"replicate {numbers} of {len(replicates)}{beside}")
-        records = _run(contest, now, prepared, out, progress)
+        records = _run(contest, now, prepared, out, upkeep, progress)
         found |= {own.number: record for own, record in zip(now, records, strict=True)}
     return [found[own.number] for own in replicates]
 
 
 def _run(
-    contest: Contest, now: list[Replicate], prepared: Prepared, out: Path, progress: Progress
+    contest: Contest,
+    now: list[Replicate],
+    prepared: Prepared,
+    out: Path,
+    upkeep: Upkeep,
+    progress: Progress,
 ) -> list[Record]:
     """Run some replicates side by side; where the memory does not hold them, say what to type."""
     try:
-        return run(contest, now, prepared.sealed, out / "training", progress)
+        return run(contest, now, prepared.sealed, out / "training", upkeep, progress)
     except jax.errors.JaxRuntimeError as error:
         if len(now) == 1 or "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -124,12 +151,11 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
     classes = len(fit.class_names)
     c = config.classifier
     candidates, own = arms.line_up(c.ratios, c.strengths)
-    description = trained.describe(config.gan, fit)
     return Contest(
         config=config,
         candidates=candidates,
         arms=own,
-        description=description,
+        description=description.describe(config.gan, fit),
         competition=competition(
             recipe.classifier(c, size=size, channels=channels, classes=classes),
             candidates=len(candidates),
@@ -153,9 +179,9 @@ def dry_run(
     discriminator, classical = policies(config)
     classifiers = len(contest.candidates) * c.seeds
     counts = {
-        "generator": trained.parameter_count(gan.generator),
-        "discriminator": trained.parameter_count(gan.discriminator),
-        "classifier": trained.parameter_count(entrants.state.variables) // classifiers,
+        "generator": parameter_count(gan.generator),
+        "discriminator": parameter_count(gan.discriminator),
+        "classifier": parameter_count(entrants.state.variables) // classifiers,
     }
     held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((gan, entrants)))
     size = min(side_by_side or at_once(config.replicates), config.replicates)

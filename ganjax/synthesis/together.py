@@ -3,34 +3,47 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from ganjax.config import Upkeep
 from ganjax.data.loader import shuffled_order, to_device
 from ganjax.data.sources import Dataset
 from ganjax.progress import Progress, Silent
-from ganjax.synthesis.trained import (
-    CALLS,
-    Description,
-    Trained,
-    compiled,
-    load,
-    write_description,
-)
-from ganjax.training import GANState, side_by_side
+from ganjax.synthesis import description as descriptions
+from ganjax.synthesis.description import Description
+from ganjax.synthesis.reference import reference
+from ganjax.synthesis.trained import Trained, leave_weights, load
+from ganjax.training import side_by_side
 from ganjax.training.checkpoint import Checkpoints
-from ganjax.training.loop import train
+from ganjax.training.loop import Looks, Result, Series, train
 from ganjax.typing import Key
 
 
+class Assignment(NamedTuple):
+    """One of the GANs that are trained side by side.
+
+    Attributes:
+      folder: with a name of its own; its description and final state are kept there.
+      dataset: the training images, equally many for each GAN.
+      held_out: images that choose which state of the generator is kept, likewise.
+      key: of the initial weights and of every step.
+    """
+
+    folder: Path
+    dataset: Dataset
+    held_out: Dataset
+    key: Key
+
+
 def train_together(
-    folders: Sequence[Path],
+    assignments: Sequence[Assignment],
     description: Description,
-    datasets: Sequence[Dataset],
-    keys: Sequence[Key],
     *,
     shared: Path,
+    upkeep: Upkeep = Upkeep(),
     progress: Progress | None = None,
 ) -> list[Trained]:
     """Train a GAN on each data set, all side by side, or go on where they stopped.
@@ -39,77 +52,92 @@ def train_together(
     have become alone, by `trained.train_in` with its own data and key.
 
     Args:
-      folders: one per GAN, with names of their own; its description and final state are kept there.
+      assignments: one per GAN.
       description: of every one of the GANs.
-      datasets: the training images, equally many in each.
-      keys: of the initial weights and of every step.
       shared: where checkpoints of the group are kept until it is finished. A group stopped half-way
         goes on from them if it is put together of the same GANs again.
+      upkeep: how often checkpoints are written, and what is done about trouble.
       progress: where to tell how far they are.
 
     Returns:
       The trained GANs, as they are found in their folders.
     """
-    for folder in folders:
-        write_description(folder, description)
-    waiting = [i for i, f in enumerate(folders) if _updates_done(f) < description.config.updates]
+    progress = progress or Silent()
+    for own in assignments:
+        descriptions.write(own.folder, description)
+    updates = description.config.updates
+    waiting = [own for own in assignments if _updates_done(own.folder) < updates]
     if waiting:
-        _train_and_part(
-            [folders[i] for i in waiting],
-            description,
-            [datasets[i] for i in waiting],
-            [keys[i] for i in waiting],
-            shared,
-            progress or Silent(),
-        )
+        _train_and_part(waiting, description, shared, upkeep, progress)
     shutil.rmtree(shared, ignore_errors=True)
-    return [load(folder) for folder in folders]
+    return [load(own.folder, say=progress.say) for own in assignments]
 
 
 def _train_and_part(
-    folders: Sequence[Path],
+    assignments: Sequence[Assignment],
     description: Description,
-    datasets: Sequence[Dataset],
-    keys: Sequence[Key],
     shared: Path,
+    upkeep: Upkeep,
     progress: Progress,
 ) -> None:
     """Train all of the GANs, and save each one's final state in its folder."""
-    updates = description.config.updates
-    group = side_by_side.group(len(folders))
-    init, call = compiled(description)
+    updates, rhythm = description.config.updates, description.rhythm()
+    group = side_by_side.group(len(assignments))
+    init, call, look = descriptions.compiled(description)
+    keys = [own.key for own in assignments]
     init_keys, train_keys = zip(*[jax.random.split(key) for key in keys], strict=True)
     data, train_key = group.stack(
         [
             (to_device(dataset.take(shuffled_order(len(dataset), key))), train_key)
-            for dataset, key, train_key in zip(datasets, keys, train_keys, strict=True)
+            for (_, dataset, _, key), train_key in zip(assignments, train_keys, strict=True)
         ]
     )
-    state: GANState = side_by_side.spread(init, group.mesh)(group.stack(init_keys))
-    name = "train the GAN" if len(folders) == 1 else f"train {len(folders)} GANs"
+    compared = group.stack([reference(own.dataset, own.held_out, own.key) for own in assignments])
+    looked = side_by_side.spread(look, group.mesh)
+    name = "train the GAN" if len(assignments) == 1 else f"train {len(assignments)} GANs"
     with progress.stage(name, updates, "updates") as tick:
-        state, history = train(
+        found = train(
             side_by_side.many_steps(call, group.mesh),
-            state,
+            side_by_side.spread(init, group.mesh)(group.stack(init_keys)),
             data,
             train_key,
             updates=updates,
-            steps_per_call=max(1, updates // CALLS),
+            steps_per_call=rhythm.steps_per_call,
+            anchor_every=rhythm.anchor_every,
+            looks=Looks(lambda state: looked(state, compared), rhythm.look_every),
             tick=tick,
+            say=progress.say,
             # The rows name the folder: a checkpoint fits no other group
-            folder=shared / "-".join(folders[row].name for row in group.rows),
+            folder=shared / "-".join(assignments[row].folder.name for row in group.rows),
+            upkeep=upkeep,
         )
-    for i, (folder, own) in enumerate(zip(folders, group.unstack(state), strict=True)):
-        store = Checkpoints(folder / "checkpoints")
-        store.save(updates, jax.tree.map(jnp.asarray, own), _row(history, i))
+    for i, own in enumerate(group.unstack(found.state)):
+        _leave(assignments[i].folder, updates, own, _record(found, i))
+
+
+def _leave(folder: Path, updates: int, state: Any, record: dict[str, Any]) -> None:
+    """Save a GAN's final state, and its weights."""
+    store = Checkpoints(folder / "checkpoints")
+    try:
+        store.save(updates, jax.tree.map(jnp.asarray, state), record)
+    finally:
         store.close()
+    leave_weights(folder, load(folder))
 
 
-def _row(history: dict[str, list], i: int) -> dict[str, list[float]]:
-    """Return one GAN's history from a group's, whose metrics are lists over the rows."""
+def _record(found: Result, i: int) -> dict[str, Any]:
+    """Return one GAN's record from a group's, whose values are lists over the rows."""
+
+    def own(series: Series) -> Series:
+        return {
+            name: values if name == "update" else [row[i] for row in values]
+            for name, values in series.items()
+        }
+
     return {
-        name: values if name == "update" else [row[i] for row in values]
-        for name, values in history.items()
+        "history": own(found.history),
+        "signs": own(found.signs),
+        "roll_backs": found.roll_backs[i],
     }
 
 

@@ -1,6 +1,7 @@
 """`ganjax train` and `ganjax synthesize`: a GAN from a source into a folder, images out of it."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,19 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from ganjax.config import TrainConfig, claim_folder, to_json
-from ganjax.data import loader, sources
+from ganjax.config import TrainConfig, Upkeep, claim_folder, to_json
+from ganjax.data import loader, sources, splits
 from ganjax.data.atomic import write_bytes_atomically, write_json_atomically
 from ganjax.data.export import check_free, png, write_labelled_images
+from ganjax.data.lock import hold
 from ganjax.data.splits import some_per_class
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
 from ganjax.ops import policy
 from ganjax.progress import Progress, Silent
 from ganjax.recipe import POLICIES
-from ganjax.synthesis import trained
+from ganjax.synthesis.description import Description, describe
+from ganjax.synthesis.trained import Trained, load, train_in
 from ganjax.training.distributed import is_first, together
 from ganjax.training.sharding import check_batch
 
@@ -32,8 +35,10 @@ def train(
     *,
     mesh: Mesh | None = None,
     shard_state: bool = False,
+    upkeep: Upkeep = Upkeep(),
+    command: str = "",
     progress: Progress | None = None,
-) -> trained.Trained:
+) -> Trained:
     """Train a GAN on a source, or go on where the same configuration stopped.
 
     Leaves `config.json`, `generator.json`, `checkpoints/`, `history.json` and `overview.png`, a
@@ -43,8 +48,10 @@ def train(
     Args:
       config: what decides the outcome.
       out: the run's folder; one that all processes share.
-      mesh: the devices, as of `trained.train_in`; they do not change the outcome.
+      mesh: the devices, as of `train_in`; they do not change the outcome.
       shard_state: likewise.
+      upkeep: how often checkpoints are written, and what is done about trouble.
+      command: the command line to repeat it, for the record.
       progress: where to tell how far it is.
 
     Raises:
@@ -54,28 +61,68 @@ def train(
     progress = progress or Silent()
     if mesh is not None:
         check_batch(config.gan.batch_size, mesh)
+    with ExitStack() as stack:
+        if is_first():  # the others cannot get so far without it
+            together(lambda: stack.enter_context(hold(out, command=command)))
+        else:
+            together(lambda: None)
+        return _train(config, out, mesh, shard_state, upkeep, progress)
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    mesh: Mesh | None,
+    shard_state: bool,
+    upkeep: Upkeep,
+    progress: Progress,
+) -> Trained:
     together(lambda: claim_folder(out, config) if is_first() else None)
     dataset, description = together(lambda: _described(config, progress))
+    begin_with = together(lambda: _begin_with(config, progress))
     if is_first():
         write_json_atomically(out / "config.json", to_json(config))
     progress.say(f"T(x) in the discriminator: {_policy(config)}")
-    gan = trained.train_in(
+    fit, held_out = _hold_out(dataset, config, progress)
+    gan = train_in(
         out,
         description,
-        dataset,
+        fit,
         jax.random.key(config.seed),
+        held_out=held_out,
+        begin_with=begin_with,
         mesh=mesh,
         shard_state=shard_state,
+        upkeep=upkeep,
         progress=progress,
     )
     sheet = _overview(gan, config.seed)
     if is_first():
-        write_json_atomically(out / "history.json", gan.history)
+        write_json_atomically(out / "history.json", {"metrics": gan.history, "looks": gan.signs})
         write_bytes_atomically(out / "overview.png", png(sheet))
     return gan
 
 
-def _overview(gan: trained.Trained, seed: int) -> np.ndarray:
+def _hold_out(
+    dataset: Any, config: TrainConfig, progress: Progress
+) -> tuple[Any, sources.Dataset | None]:
+    """Keep a part of each class to choose the best generator by, where there are enough images."""
+    if not config.validation_fraction:
+        return dataset, None
+    fit, held_out = splits.hold_out(dataset, config.validation_fraction, seed=config.seed)
+    if len(held_out) < 2:
+        progress.say(
+            f"too few images to hold any out ({len(dataset)} in all): the last state is kept"
+        )
+        return dataset, None
+    return fit, held_out.take(np.arange(len(held_out)))
+
+
+def _begin_with(config: TrainConfig, progress: Progress) -> Trained | None:
+    return (config.init_from and load(Path(config.init_from), say=progress.say)) or None
+
+
+def _overview(gan: Trained, seed: int) -> np.ndarray:
     """Draw a row of images per class: uint8 `[height, width, channels]`."""
     description = gan.description
     rows = description.classes or COLUMNS
@@ -91,7 +138,7 @@ def dry_run(config: TrainConfig, out: Path, progress: Progress) -> list[str]:
     """Say what a training would do, without doing it: lines to print."""
     claim_folder(out, config)
     dataset = _dataset(config, progress)
-    description = trained.describe(config.gan, dataset, conditional=config.conditional)
+    description = describe(config.gan, dataset, conditional=config.conditional)
     state = jax.eval_shape(description.build().init, jax.random.key(0))
     held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     held += dataset.images.nbytes
@@ -126,13 +173,13 @@ def synthesize(
     if count < 1:
         raise UserError(f"--count must be at least 1, not {count}")
     check_free(out)
-    gan = trained.load(run)
+    gan = load(run, say=progress.say)
     description = gan.description
     images, labels = gan.sample(jax.random.key(seed), count, progress)
     facts: dict[str, Any] = {
         "generator": str(run),
         "trained_on": description.source,
-        "updates": int(gan.state.step),
+        "updates": gan.update,
         "seed": seed,
         "command": command,
     }
@@ -143,16 +190,16 @@ def synthesize(
 
 def _described(
     config: TrainConfig, progress: Progress
-) -> tuple[sources.Dataset | sources.Unread, trained.Description]:
+) -> tuple[sources.Dataset | sources.Unread, Description]:
     """Return the images, unread where each process is to read its part, and what they make."""
     if jax.process_count() == 1:
         dataset = _dataset(config, progress)
-        return dataset, trained.describe(config.gan, dataset, conditional=config.conditional)
+        return dataset, describe(config.gan, dataset, conditional=config.conditional)
     unread = loader.unread_at_network_size(sources.unread(config.source, data_dir=config.data_dir))
     if config.per_class is not None:
         unread = some_per_class(unread, config.per_class, seed=config.seed)
     one = unread.take(np.zeros(1, np.int64))
-    return unread, trained.describe(config.gan, one, conditional=config.conditional)
+    return unread, describe(config.gan, one, conditional=config.conditional)
 
 
 def _dataset(config: TrainConfig, progress: Progress) -> sources.Dataset:

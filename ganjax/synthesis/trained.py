@@ -1,64 +1,45 @@
 """A generator in a folder: trained there, found there again, sampled without its training set.
 
 FOLDER/generator.json   the networks, the classes, the size: what is needed to sample
-FOLDER/checkpoints/     the whole training state and its history
+FOLDER/checkpoints/     the whole training state, and what was recorded on the way
+FOLDER/weights.*        the weights of both networks alone, when it is finished
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
-from ganjax import recipe
-from ganjax.config import GANConfig
-from ganjax.data.atomic import write_json_atomically
-from ganjax.data.loader import Parts, Resident, sample_batch, shuffled_order, to_device
+from ganjax.config import Upkeep
+from ganjax.data.loader import Parts, Resident, shuffled_order, to_device
 from ganjax.data.sources import Dataset, Unread
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
+from ganjax.synthesis import description as descriptions
+from ganjax.synthesis.description import Description
+from ganjax.synthesis.reference import reference
 from ganjax.synthesis.sample import balanced_labels, sample_images
-from ganjax.training import GAN, GANState
+from ganjax.synthesis.weights import write_weights
+from ganjax.training import GAN, GANState, guard
 from ganjax.training.checkpoint import Checkpoints
 from ganjax.training.distributed import is_first, together
-from ganjax.training.loop import repeat, train
-from ganjax.training.sharding import compile_steps, init_state, place_data, to_host
+from ganjax.training.loop import Looks, Series, train
+from ganjax.training.sharding import (
+    compile_look,
+    compile_steps,
+    everywhere,
+    init_state,
+    place_data,
+    to_host,
+)
+from ganjax.training.watch import sampling_variables, with_sampling_variables
 from ganjax.typing import Key
-
-CALLS = 40
-"""Compiled calls that a training is cut into: as often it tells how far it is."""
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a generator makes, and how it is built.
-
-    Attributes:
-      config: the GAN's configuration.
-      size: side of its images in pixels.
-      channels: 1 or 3.
-      class_names: what the labels mean; empty for a generator without labels.
-      source: where its training images came from.
-    """
-
-    config: GANConfig
-    size: int
-    channels: int
-    class_names: tuple[str, ...]
-    source: str
-
-    @property
-    def classes(self) -> int | None:
-        """The number of classes, or None without labels."""
-        return len(self.class_names) or None
-
-    def build(self) -> GAN:
-        """Return the GAN's functions; equal descriptions share them, and what they compile to."""
-        return _build(self)
 
 
 @dataclass(frozen=True)
@@ -68,14 +49,18 @@ class Trained:
     Attributes:
       description: what it makes.
       gan: its functions.
-      state: its state.
+      state: its state; where held-out images chose, images are drawn from the best generator.
+      update: the update that this generator is from.
       history: the step `update` and the mean of each metric since the one before.
+      signs: what the looks at it saw, at each `update`.
     """
 
     description: Description
     gan: GAN
     state: GANState
-    history: dict[str, list[float]]
+    update: int
+    history: Series
+    signs: Series
 
     def sample(self, key: Key, count: int, progress: Progress | None = None):
         """Draw images of all classes in turn: uint8 `[count, ...]` and int32 labels `[count]`."""
@@ -91,24 +76,17 @@ class Trained:
         }
 
 
-def describe(config: GANConfig, dataset: Dataset, *, conditional: bool = True) -> Description:
-    """Describe the generator that a configuration would train on a data set."""
-    _, height, width, channels = dataset.images.shape
-    if height != width:
-        raise UserError(f"a GAN makes square images, not {height}x{width}")
-    names = dataset.class_names if conditional else ()
-    config = replace(config.for_size(height), precision=recipe.precision(config.precision))
-    return Description(config, height, channels, tuple(names), dataset.name)
-
-
 def train_in(
     folder: Path,
     description: Description,
     dataset: Dataset | Unread,
     key: Key,
     *,
+    held_out: Dataset | None = None,
+    begin_with: Trained | None = None,
     mesh: Mesh | None = None,
     shard_state: bool = False,
+    upkeep: Upkeep = Upkeep(),
     progress: Progress | None = None,
 ) -> Trained:
     """Train a GAN on a data set, or go on from the newest checkpoint in the folder.
@@ -121,105 +99,145 @@ def train_in(
       description: what `describe` returned.
       dataset: the training images; where they are unread, only this process's part is read.
       key: of the initial weights and of every step.
+      held_out: images that are never trained on; they choose which state of the generator is kept.
+        None keeps the last.
+      begin_with: a GAN of the same shape whose weights to begin with, and nothing else of it.
       mesh: the devices that each batch is spread over, of `ganjax.training.sharding.make_mesh`; one
         device by default. With several processes, all of them call this.
       shard_state: also spread the parameters and the optimizers' state over the mesh.
+      upkeep: how often checkpoints are written, and what is done about trouble.
       progress: where to tell how far it is.
 
     Returns:
       The trained GAN; with a mesh, its state in host memory.
 
     Raises:
-      UserError: the batch does not divide by the devices.
+      UserError: the batch does not divide by the devices, or the training diverged.
+      Interrupted: a signal asked to stop; the same call goes on.
     """
-    config = description.config
-    gan = description.build()
+    progress = progress or Silent()
+    config, rhythm = description.config, description.rhythm()
+    own = descriptions.compiled(description)
+    init, call, look = own if mesh is None else _compiled_over(description, mesh, shard_state)
     init_key, train_key = jax.random.split(key)
     order = shuffled_order(len(dataset), key)
     if mesh is None:
-        init, call = compiled(description)
-        state = init(init_key)
         data: Resident | Parts = to_device(dataset.take(order))
     else:
         data = together(
             lambda: place_data(lambda rows: dataset.take(order[rows]), len(dataset), mesh)
         )
-        state = init_state(gan.init, init_key, mesh, shard_state=shard_state)
-        call = _compiled_over(description, mesh, shard_state)
     if is_first():
-        write_description(folder, description)
-    with (progress or Silent()).stage("train the GAN", config.updates, "updates") as tick:
-        state, history = train(
+        descriptions.write(folder, description)
+    looks = None
+    if held_out is not None:
+        compared = reference(dataset, held_out, key)
+        if mesh is not None:
+            compared = everywhere(compared, mesh)
+        looks = Looks(lambda state: look(state, compared), rhythm.look_every)
+    state = init(init_key)
+    if begin_with is not None:
+        state = _begin_with(state, begin_with)
+    with progress.stage("train the GAN", config.updates, "updates") as tick:
+        found = train(
             call,
             state,
             data,
             train_key,
             updates=config.updates,
-            steps_per_call=max(1, config.updates // CALLS),
+            steps_per_call=rhythm.steps_per_call,
+            anchor_every=rhythm.anchor_every,
+            looks=looks,
             tick=tick,
+            say=progress.say,
             folder=folder / "checkpoints",
+            upkeep=upkeep,
         )
-    return Trained(description, gan, state if mesh is None else to_host(state), history)
+    guarded = found.state if mesh is None else to_host(found.state)
+    gan = conclude(description, guarded, found.history, found.signs)
+    if is_first():
+        leave_weights(folder, gan)
+    return gan
 
 
-def write_description(folder: Path, description: Description) -> None:
-    """Write `generator.json`: all that `load` needs to know besides the checkpoint."""
-    write_json_atomically(folder / "generator.json", {"schema": 1, **asdict(description)})
+def conclude(
+    description: Description, guarded: guard.Guarded[GANState], history: Series, signs: Series
+) -> Trained:
+    """Return a trained GAN that draws its images from the best generator that was seen."""
+    state, update = guarded.state, int(guarded.step)
+    if np.isfinite(guarded.quality):
+        state, update = with_sampling_variables(state, guarded.best), int(guarded.best_step)
+    return Trained(description, description.build(), state, update, history, signs)
 
 
-@cache
-def _build(description: Description) -> GAN:
-    return recipe.gan(
-        description.config,
-        size=description.size,
-        channels=description.channels,
-        classes=description.classes,
-    )
+def leave_weights(folder: Path, gan: Trained) -> None:
+    """Write the weights of both networks as safetensors and JSON, for whatever reads those."""
+    facts = {"source": gan.description.source, "update": gan.update}
+    trees = {
+        "generator": sampling_variables(gan.state),
+        "discriminator": gan.state.discriminator,
+    }
+    write_weights(folder, trees, facts)
 
 
-@cache
-def compiled(description: Description) -> tuple[Callable, Callable]:
-    """Return the jitted `init` and many-step call, shared by all trainings of a description."""
-    gan = description.build()
-    draw = partial(sample_batch, batch_size=description.config.batch_size)
-    return jax.jit(gan.init), repeat(gan.step, draw)
-
-
-@cache
-def _compiled_over(description: Description, mesh: Mesh, shard_state: bool) -> Callable:
-    draw = partial(sample_batch, batch_size=description.config.batch_size)
-    return compile_steps(description.build().step, draw, mesh, shard_state=shard_state)
-
-
-def load(folder: Path) -> Trained:
+def load(folder: Path, *, say: Callable[[str], None] = lambda line: None) -> Trained:
     """Load a trained GAN from the folder it was trained in; its training images are not needed.
+
+    Args:
+      folder: of a training, or of a study's replicate.
+      say: told of checkpoints that are damaged and were passed over.
 
     Raises:
       UserError: the folder holds no trained generator.
     """
     folder = Path(folder)
-    file = folder / "generator.json"
-    if not file.exists():
-        raise UserError(
-            f"{folder} holds no trained generator: give the --out of a 'ganjax train', or "
-            "RUN/replicates/0 of a 'ganjax study'"
-        )
-    found = json.loads(file.read_text())
-    description = Description(
-        config=GANConfig(**found["config"]),
-        size=found["size"],
-        channels=found["channels"],
-        class_names=tuple(found["class_names"]),
-        source=found["source"],
-    )
-    gan = description.build()
-    abstract = jax.eval_shape(gan.init, jax.random.key(0))
+    description = descriptions.read(folder)
     if not (folder / "checkpoints").is_dir():
         raise UserError(f"{folder} has no checkpoint yet: run its 'ganjax train' again")
-    store = Checkpoints(folder / "checkpoints")
-    if store.latest() is None:
+    like = jax.eval_shape(descriptions.functions(description).init, jax.random.key(0))
+    store = Checkpoints(folder / "checkpoints", say=say)
+    try:
+        found = store.restore(like=like)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder}: {error}; run its 'ganjax train' again") from None
+    finally:
         store.close()
-        raise UserError(f"{folder} has no checkpoint yet: run its 'ganjax train' again")
-    _, state, history = store.restore(like=abstract)
-    store.close()
-    return Trained(description, gan, state, history)
+    record = found.record
+    return conclude(description, found.state, record["history"], record["signs"])
+
+
+def _begin_with(state: guard.Guarded[GANState], other: Trained) -> guard.Guarded[GANState]:
+    """Return a fresh state with another GAN's weights, its optimizers and counters its own."""
+
+    def weights(own: Any, given: Any) -> Any:
+        def place(mine: jax.Array, theirs: jax.Array) -> jax.Array:
+            return jax.device_put(np.array(theirs), mine.sharding)
+
+        if jax.tree.map(np.shape, own) != jax.tree.map(np.shape, given):
+            raise UserError(
+                "--init-from: its networks are of another shape; give the same image size, "
+                "channels, classes, --gan.network, --gan.width and --gan.latent-size"
+            )
+        return jax.tree.map(place, own, given)
+
+    own, given = state.state, other.state
+    begun = replace(
+        own,
+        generator=weights(own.generator, sampling_variables(given)),
+        discriminator=weights(own.discriminator, given.discriminator),
+        ema_params=weights(own.ema_params, given.ema_params),
+    )
+    return replace(state, state=begun, best=weights(state.best, sampling_variables(given)))
+
+
+@cache
+def _compiled_over(
+    description: Description, mesh: Mesh, shard_state: bool
+) -> descriptions.Compiled:
+    """Compile a training for a mesh."""
+    f = descriptions.functions(description)
+    return descriptions.Compiled(
+        lambda key: init_state(f.init, key, mesh, shard_state=shard_state),
+        compile_steps(f.step, f.draw, mesh, shard_state=shard_state),
+        compile_look(f.look, mesh, shard_state=shard_state),
+    )

@@ -1,14 +1,66 @@
-"""Checkpoints of a whole training state; the only importer of Orbax."""
+"""Checkpoints of a whole training state, verified and written in the background.
 
+FOLDER/STEP/state/          the arrays, written by Orbax
+FOLDER/STEP/record.json     what was recorded on the way, and whether this is an anchor
+FOLDER/STEP/manifest.json   the SHA-256 of all of it, written last
+
+A checkpoint is written under another name and then renamed, so that one that has its name is whole;
+what is damaged later is found by its manifest, and the one before it is used. This is the only
+importer of Orbax.
+"""
+
+import errno
 import json
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from jax.sharding import SingleDeviceSharding
 
+from ganjax.data import manifest
+from ganjax.data.atomic import write_json_atomically
+from ganjax.errors import UserError
+
 State = TypeVar("State")
+
+SAVING, REMOVED = ".saving-", ".removed-"
+MARGIN = 1.1
+"""Room that a checkpoint needs, as a multiple of its arrays' bytes."""
+
+FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+FULL_IN_WORDS = ("No space left", "File too large", "quota exceeded", "RESOURCE_EXHAUSTED")
+"""As Orbax reports them."""
+
+
+class DiskFull(OSError):
+    """A checkpoint could not be written for want of room; those before it are whole."""
+
+
+class NoCheckpoint(FileNotFoundError):
+    """There is no checkpoint that can be used."""
+
+
+class Restored(NamedTuple, Generic[State]):
+    """What a checkpoint held.
+
+    Attributes:
+      step: of the state.
+      state: placed as asked.
+      record: what was saved beside it.
+      passed_over: newer checkpoints that are damaged, each with what is wrong with it.
+    """
+
+    step: int
+    state: State
+    record: dict[str, Any]
+    passed_over: list[str]
 
 
 class Checkpoints:
@@ -16,37 +68,181 @@ class Checkpoints:
 
     Args:
       folder: created when missing.
-      keep: how many of the newest states stay.
+      keep: how many of the newest states stay; the newest anchor stays too.
+      say: told of checkpoints that are damaged and passed over.
     """
 
-    def __init__(self, folder: Path, *, keep: int = 2):
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, cleanup_tmp_directories=True, enable_async_checkpointing=False
-        )
-        self._manager = ocp.CheckpointManager(Path(folder).absolute(), options=options)
+    def __init__(
+        self, folder: Path, *, keep: int = 2, say: Callable[[str], None] = lambda line: None
+    ):
+        self.folder, self.keep, self.say = Path(folder).absolute(), keep, say
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+        self._tidy = False
 
     def latest(self) -> int | None:
-        """Return the newest step saved, or None."""
-        return self._manager.latest_step()
+        """Return the newest step saved, or None; it is not verified."""
+        return max(self._steps(), default=None)
 
-    def save(self, step: int, state: Any, history: dict[str, list[float]]) -> None:
-        """Save a state and the history that led to it; whole or not at all."""
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), history=ocp.args.JsonSave(history)
-            ),
-        )
+    def save(self, step: int, state: Any, record: dict[str, Any], *, anchor: bool = False) -> None:
+        """Save a state and what was recorded, whole or not at all.
 
-    def restore(self, *, like: State) -> tuple[int, State, dict[str, list[float]]]:
-        """Return the newest step, its state and its history.
+        The state is copied before this returns, so that it may be donated; it is written in the
+        background, except with several processes, which write together. All of them call this.
 
-        The state has the structure and dtypes of `like`, and is placed as `like` is: on other
-        devices than it was saved from, if need be. Shapes alone are placed on the default device.
+        Args:
+          step: of the state.
+          state: arrays, on whatever devices.
+          record: any JSON value.
+          anchor: a training may go back to it; the newest anchor is kept.
+
+        Raises:
+          DiskFull: there is no room, or there was none for the checkpoint before.
         """
-        step = self.latest()
-        if step is None:
-            raise FileNotFoundError(f"no checkpoint in {self._manager.directory}")
+        self.wait()
+        self._check_room(state)
+        content = {"anchor": anchor, "record": record}
+        if jax.process_count() > 1:
+            self._write(step, state, content)
+            return
+        held = jax.tree.map(lambda leaf: np.array(leaf, copy=True), state)
+        text = json.loads(json.dumps(content))  # the caller goes on to change its record
+        self._pending = self._writer.submit(self._write, step, held, text)
+
+    def check(self) -> None:
+        """Raise what writing in the background met, if it met something by now."""
+        if self._pending is not None and self._pending.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until nothing is being written, and raise what that met.
+
+        Raises:
+          DiskFull: there was no room.
+        """
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def restore(self, *, like: State, anchor: bool = False) -> Restored[State]:
+        """Return the newest checkpoint that verifies.
+
+        Args:
+          like: arrays or their shapes. The state has their structure and dtypes and is placed as
+            they are: on other devices than it was saved from, if need be. Shapes alone are placed
+            on the default device.
+          anchor: only those that were saved as anchors.
+
+        Raises:
+          NoCheckpoint: there is none, or each is damaged; the message says how.
+          UserError: a state of another shape was saved.
+        """
+        self.wait()
+        passed_over: list[str] = []
+        for step in sorted(self._steps(), reverse=True):
+            wrong = manifest.problems(self.folder / str(step))
+            if wrong:
+                more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+                passed_over.append(f"checkpoint {step} is damaged ({wrong[0]}{more})")
+                self.say(f"{passed_over[-1]}: passed over")
+                continue
+            content = json.loads((self.folder / str(step) / "record.json").read_text())
+            if content["anchor"] or not anchor:
+                state = self._read(step, like)
+                return Restored(step, state, content["record"], passed_over)
+        reasons = f" that is whole: {'; '.join(passed_over)}" if passed_over else ""
+        raise NoCheckpoint(f"no checkpoint in {self.folder}{reasons}")
+
+    def survey(self) -> dict[int, list[str]]:
+        """Verify every checkpoint: what is wrong with each, by step."""
+        return {s: manifest.problems(self.folder / str(s)) for s in sorted(self._steps())}
+
+    def close(self) -> None:
+        """Finish what is being written; raise nothing, so that what stopped the run is seen."""
+        self._writer.shutdown(wait=True)
+
+    def _steps(self) -> list[int]:
+        if not self.folder.is_dir():
+            return []
+        return [
+            int(path.name)
+            for path in self.folder.iterdir()
+            if path.name.isdecimal() and path.is_dir()
+        ]
+
+    def _check_room(self, state: Any) -> None:
+        needed = MARGIN * sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + manifest.CHUNK
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise DiskFull(
+                f"a checkpoint needs {needed / 1e6:,.0f} MB, but {self.folder} has "
+                f"{free / 1e6:,.0f} MB left; {self._last_words()}"
+            )
+
+    def _last_words(self) -> str:
+        latest = self.latest()
+        return "there is none yet" if latest is None else f"that of update {latest:,} is whole"
+
+    def _write(self, step: int, state: Any, content: dict[str, Any]) -> None:
+        """Write a checkpoint beside its place, then move it there."""
+        first = jax.process_index() == 0
+        partial, place = self.folder / f"{SAVING}{step}", self.folder / str(step)
+        if first:
+            self._remove_leftovers()
+        _meet(f"begin {step}")
+        try:
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+                checkpointer.save(partial / "state", args=ocp.args.StandardSave(state))
+            if first:
+                write_json_atomically(partial / "record.json", content)
+                manifest.write(partial)
+                self._remove(place)  # one of the same step that was passed over, or went back
+                os.rename(partial, place)
+                _flush_names(self.folder)
+                self._prune()
+        except Exception as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            if _is_full(error):
+                said = str(error).splitlines()[0][:200]
+                raise DiskFull(
+                    f"the checkpoint of update {step:,} could not be written to {self.folder} "
+                    f"({said}); {self._last_words()}"
+                ) from error
+            raise
+        _meet(f"end {step}")
+
+    def _prune(self) -> None:
+        """Remove all but the newest checkpoints and the newest anchor."""
+        steps = sorted(self._steps(), reverse=True)
+        anchor = next((step for step in steps if self._is_anchor(step)), None)
+        for step in steps[self.keep :]:
+            if step != anchor:
+                self._remove(self.folder / str(step))
+
+    def _is_anchor(self, step: int) -> bool:
+        try:
+            return json.loads((self.folder / str(step) / "record.json").read_text())["anchor"]
+        except (OSError, ValueError, KeyError):
+            return False
+
+    def _remove(self, place: Path) -> None:
+        """Remove a checkpoint: its name first, so that half of one is never found."""
+        if place.exists():
+            removed = self.folder / f"{REMOVED}{place.name}"
+            shutil.rmtree(removed, ignore_errors=True)
+            os.rename(place, removed)
+            shutil.rmtree(removed, ignore_errors=True)
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed runs left; once, by the run that holds the folder."""
+        if not self._tidy and self.folder.is_dir():
+            for path in self.folder.iterdir():
+                if path.name.startswith((SAVING, REMOVED)):
+                    shutil.rmtree(path, ignore_errors=True)
+        self._tidy = True
+
+    def _read(self, step: int, like: State) -> State:
         here = SingleDeviceSharding(jax.local_devices()[0])
 
         def placed(leaf: Any) -> jax.ShapeDtypeStruct:
@@ -54,14 +250,36 @@ class Checkpoints:
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where)
 
         abstract = jax.tree.map(placed, like)
-        found = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(abstract), history=ocp.args.JsonRestore()
-            ),
-        )
-        return step, found["state"], json.loads(json.dumps(found["history"]))
+        try:
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+                return checkpointer.restore(
+                    self.folder / str(step) / "state", args=ocp.args.StandardRestore(abstract)
+                )
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"the checkpoint {self.folder / str(step)} holds a state of another shape "
+                f"({str(error).splitlines()[0][:200]}): it was left by another version of ganjax "
+                "or by another configuration; give a new folder"
+            ) from error
 
-    def close(self) -> None:
-        """Finish what is being written."""
-        self._manager.close()
+
+def _meet(where: str) -> None:
+    """Wait until all processes have come so far."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(f"checkpoint {where}")
+
+
+def _is_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    return any(words in str(error) for words in FULL_IN_WORDS)
+
+
+def _flush_names(folder: Path) -> None:
+    """Flush a folder's own entries to the disk, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -4,6 +4,7 @@ JAX ends a process whose partners do not come, without saying who is missing. So
 roll call at the coordinator's address first, and join JAX's own service there when all have.
 """
 
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -14,6 +15,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from ganjax import interruption
 from ganjax.errors import UserError
 
 Result = TypeVar("Result")
@@ -105,6 +107,16 @@ def agreed(value: bool) -> bool:
     if jax.process_count() == 1:
         return value
     return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
+
+
+def agreed_signal() -> str | None:
+    """Return the signal that asked any process of the run to stop; all call this together."""
+    own = interruption.requested()
+    if jax.process_count() == 1:
+        return own
+    number = 0 if own is None else signal.Signals[own].value
+    found = int(np.max(multihost_utils.process_allgather(np.asarray(number))))
+    return signal.Signals(found).name if found else None
 
 
 def _join_by_itself(timeout: float) -> None:

@@ -26,11 +26,14 @@ class GAN(NamedTuple):
         state and the metrics returned are those of the whole.
       sample: `(state, key, labels, first=0) -> images`, float32 in [-1, 1], from the averaged
         parameters; image i is number `first + i` of the key, whatever the batch size.
+      logits: `(state, images, labels) -> logits`, what the discriminator says of untransformed
+        images in [-1, 1]; the higher, the more it takes them for real.
     """
 
     init: Callable[[Key], GANState]
     step: Callable[..., tuple[GANState, Metrics]]
     sample: Callable[..., Array]
+    logits: Callable[..., Array]
 
 
 def adam(learning_rate: float = 2e-4) -> optax.GradientTransformation:
@@ -77,7 +80,7 @@ def gan(
         as (1 + step) / (10 + step), so that a short training forgets its initial weights.
 
     Returns:
-      The functions `init`, `step` and `sample`.
+      The functions `init`, `step`, `sample` and `logits`.
     """
     generator_optimizer = generator_optimizer or adam()
     discriminator_optimizer = discriminator_optimizer or adam()
@@ -137,9 +140,11 @@ def gan(
         (_, (d, metrics)), gradient = jax.value_and_grad(discriminator_loss, has_aux=True)(
             d["params"], d, apply_d, transform(real_key, images), transform(fake_key, fake), labels
         )
+        gradient = spread.mean(gradient, axis_name)
+        metrics["discriminator_gradient"] = optax.tree.norm(gradient)
         d_params, d_optimizer = _update(
             discriminator_optimizer,
-            spread.mean(gradient, axis_name),
+            gradient,
             state.discriminator_optimizer,
             d["params"],
         )
@@ -150,9 +155,11 @@ def gan(
             return jnp.mean(loss.generator(logits))
 
         metrics["generator_loss"], wanted_change = jax.value_and_grad(generator_loss)(fake)
+        gradient = spread.mean(pull_back(wanted_change)[0], axis_name)
+        metrics["generator_gradient"] = optax.tree.norm(gradient)
         g_params, g_optimizer = _update(
             generator_optimizer,
-            spread.mean(pull_back(wanted_change)[0], axis_name),
+            gradient,
             state.generator_optimizer,
             g["params"],
         )
@@ -174,7 +181,10 @@ def gan(
         variables = {**state.generator, "params": state.ema_params}
         return generator.apply(variables, latents, labels)[0]
 
-    return GAN(init, step, sample)
+    def logits(state: GANState, images: Array, labels: Array) -> Array:
+        return discriminator.apply(state.discriminator, images, labels)[0]
+
+    return GAN(init, step, sample, logits)
 
 
 def _update(

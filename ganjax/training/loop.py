@@ -1,23 +1,58 @@
 """One loop for every training: many steps per compiled call, data on the device, resumable."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ganjax import interruption, watchdog
+from ganjax.config import Upkeep
 from ganjax.progress import Tick
-from ganjax.training import checkpoint, distributed
-from ganjax.typing import Batch, Key, Metrics
+from ganjax.training import distributed, guard
+from ganjax.training.checkpoint import Checkpoints, DiskFull
+from ganjax.typing import Array, Batch, Key, Metrics
 
 State = TypeVar("State")
 Step = Callable[[State, Batch, Key], tuple[State, Metrics]]
 SampleBatch = Callable[[Key, Any], Batch]
+Series = dict[str, list[Any]]
+"""The counter `update`, and the values of each name at those updates."""
 
-SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+class Looks(NamedTuple):
+    """How a training is looked at from time to time.
+
+    Attributes:
+      look: `state -> (state, signs)`, compiled; the state is donated.
+      every: updates between looks, a multiple of the steps per call.
+    """
+
+    look: Callable[[Any], tuple[Any, dict[str, Array]]]
+    every: int
+
+
+@dataclass(frozen=True)
+class Result(Generic[State]):
+    """What a training leaves.
+
+    Attributes:
+      state: the final state.
+      history: each metric's mean over every call; None where it was no finite number.
+      signs: what the looks saw.
+      roll_backs: how often it went back to an earlier state, an int, or one per row.
+    """
+
+    state: State
+    history: Series
+    signs: Series
+    roll_backs: Any
 
 
 def scan_steps(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any, Metrics]]:
@@ -32,7 +67,8 @@ def scan_steps(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any
 
     Returns:
       `(state, data, key, *, steps) -> (state, metrics)`, a pure function for `repeat` or
-      `ganjax.training.sharding` to compile; each metric is the mean over the steps.
+      `ganjax.training.sharding` to compile; each metric is the mean over the steps where it is
+      finite, and integers, which are counts, are what they are at the end.
     """
 
     def call(state: Any, data: Any, key: Key, *, steps: int) -> tuple[Any, Metrics]:
@@ -41,14 +77,26 @@ def scan_steps(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any
             return step(state, sample_batch(batch_key, data), step_key)
 
         state, metrics = lax.scan(body, state, None, length=steps)
-        return state, jax.tree.map(lambda values: values.mean(axis=0), metrics)
+        return state, jax.tree.map(_over_steps, metrics)
 
     return call
+
+
+def _over_steps(values: Array) -> Array:
+    if jnp.issubdtype(values.dtype, jnp.integer):
+        return values[-1]
+    return jnp.mean(values, axis=0, where=jnp.isfinite(values))
 
 
 def repeat(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any, Metrics]]:
     """Compile `scan_steps` for one device: the state is donated, `steps` is static."""
     return jax.jit(scan_steps(step, sample_batch), static_argnames="steps", donate_argnums=0)
+
+
+def losses(metrics: dict[str, np.ndarray]) -> str:
+    """Say the losses in a few words."""
+    found = {name: value.mean() for name, value in metrics.items() if name.endswith("_loss")}
+    return ", ".join(f"{name[:-5]} {value:.2f}" for name, value in found.items())
 
 
 def train(
@@ -60,9 +108,17 @@ def train(
     updates: int,
     steps_per_call: int,
     tick: Tick = lambda done, note="": None,
+    say: Callable[[str], None] = lambda line: None,
     folder: Path | None = None,
-) -> tuple[State, dict[str, list[float]]]:
+    looks: Looks | None = None,
+    note: Callable[[dict[str, np.ndarray]], str] = losses,
+    anchor_every: int | None = None,
+    upkeep: Upkeep = Upkeep(),
+) -> Result[State]:
     """Train until `updates` steps are done, from the newest checkpoint in `folder` if there is one.
+
+    A state guarded by `guard.skip_bad` whose updates are left out again and again goes back to the
+    last anchor with other random numbers, if there is a folder that holds one.
 
     Args:
       call: what `repeat`, or its counterparts in `ganjax.training.sharding`, returned.
@@ -72,45 +128,175 @@ def train(
       updates: steps in total.
       steps_per_call: steps in one compiled call.
       tick: told the steps done and the latest metrics.
-      folder: where checkpoints of the whole state and history are kept; None for none.
+      say: told what else a person should know.
+      folder: where checkpoints of the whole state and what is recorded are kept; None for none.
+      note: says metrics in a few words, for `tick`.
+      looks: how to look at the state from time to time; None for not at all.
+      anchor_every: updates between the states that a training may go back to, a multiple of
+        `steps_per_call`; None for none but the first.
+      upkeep: how often checkpoints are written, and what is done about trouble.
 
     Returns:
-      The final state, and the history: the step `update` and each metric's mean over every call.
+      The final state, and what was recorded on the way.
+
+    Raises:
+      Interrupted: a signal asked to stop; the state is saved, and the same call goes on.
+      Diverged: going back did not help.
+      DiskFull: a checkpoint cannot be written; those before are whole.
     """
-    history: dict[str, list[float]] = {"update": []}
-    store = checkpoint.Checkpoints(folder) if folder else None
-    done = 0
-    if store and store.latest() is not None:
-        done, state, history = store.restore(like=state)
-    saved, pending = monotonic(), None
-    while done < updates:
-        steps = min(steps_per_call, updates - done)
-        state, metrics = call(state, data, key, steps=steps)
-        if pending:  # read only now: the device is already busy with the next call
-            _record(history, *pending, tick)
-        done += steps
-        pending = (done, metrics)
-        if store and (done == updates or _is_due(saved)):
-            _record(history, *pending, tick)
-            store.save(done, state, history)
-            saved, pending = monotonic(), None
-    if pending:
-        _record(history, *pending, tick)
-    if store:
-        store.close()
-    return state, history
+    store = Checkpoints(folder, keep=upkeep.keep, say=say) if folder else None
+    course = _Course(
+        state, key, store, lambda done, metrics: tick(done, note(metrics)), say, upkeep
+    )
+    try:
+        with interruption.deferred():
+            course.begin(anchored=anchor_every is not None)
+            while course.done < updates:
+                steps = min(steps_per_call, updates - course.done)
+                where = f"updates {course.done + 1:,} to {course.done + steps:,}"
+                with watchdog.limit(upkeep.step_timeout, where):
+                    if not course.advance(call, data, steps):
+                        continue
+                if looks and course.done % looks.every == 0:
+                    course.look(looks.look)
+                anchor = anchor_every is not None and course.done % anchor_every == 0
+                course.keep_if_due(anchor=anchor, last=course.done == updates)
+    finally:
+        if store:
+            store.close()
+    return course.result()
 
 
-def _is_due(saved: float) -> bool:
-    """Say whether it is time for a checkpoint; by one clock, as all processes save together."""
-    return distributed.agreed(monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS)
+class _Course:
+    """A training under way: its state, what is recorded of it, where it is kept."""
+
+    def __init__(
+        self,
+        state: Any,
+        key: Key,
+        store: Checkpoints | None,
+        tick: Callable[[int, dict[str, np.ndarray]], None],
+        say: Callable[[str], None],
+        upkeep: Upkeep,
+    ):
+        self.done = 0
+        self.state, self.key = state, key
+        self.store, self.tick, self.say, self.upkeep = store, tick, say, upkeep
+        self.history: Series = {"update": []}
+        self.signs: Series = {"update": []}
+        self.roll_backs = np.zeros(key.shape, int)
+        self.pending: tuple[int, Metrics] | None = None
+        self.saved = monotonic()
+
+    def begin(self, *, anchored: bool) -> None:
+        """Take up the newest checkpoint; without one, keep the beginning to go back to."""
+        if self.store and self.store.latest() is not None:
+            found = self.store.restore(like=self.state)
+            self._take_up(found.step, found.state, found.record)
+            self.roll_backs = np.asarray(found.record["roll_backs"], int)
+        elif self.store and anchored:
+            self._save(anchor=True, needed=False)
+
+    def advance(self, call: Callable[..., tuple[Any, Metrics]], data: Any, steps: int) -> bool:
+        """Take some steps; say whether all is well, as far as one knows."""
+        key = guard.other_randomness(self.key, self.roll_backs)
+        self.state, metrics = call(self.state, data, key, steps=steps)
+        well = self._note()  # read only now: the device is already busy with the next call
+        if well:
+            self.done += steps
+            self.pending = (self.done, metrics)
+        return well
+
+    def look(self, look: Callable[[Any], tuple[Any, dict[str, Array]]]) -> None:
+        """Look at the state, and write down what is seen."""
+        self.state, signs = look(self.state)
+        _append(self.signs, self.done, signs)
+
+    def keep_if_due(self, *, anchor: bool, last: bool) -> None:
+        """Write a checkpoint where it is time for one, and heed a signal."""
+        signal = distributed.agreed_signal()
+        if self.store:
+            self._unless_full(self.store.check, needed=last)
+        due = self.store is not None and (anchor or signal or self._is_time())
+        if not (due or last) or not self._note():
+            return
+        if self.store:
+            needed = last or signal is not None
+            self._save(anchor=anchor and self.healthy, needed=needed)
+            if needed:
+                self.store.wait()
+        if signal and not last:
+            raise interruption.Interrupted(signal)
+
+    def result(self) -> Result:
+        """Return what the training leaves."""
+        return Result(self.state, self.history, self.signs, self.roll_backs.tolist())
+
+    def _note(self) -> bool:
+        """Write down the pending metrics; where they say that all is lost, go back."""
+        if self.pending is None:
+            return True
+        (done, metrics), self.pending = self.pending, None
+        values = _append(self.history, done, metrics)
+        self.tick(done, values)
+        in_a_row = values.get("skipped_in_a_row", np.zeros((), int))
+        self.healthy = not in_a_row.any()
+        lost = guard.has_lost(in_a_row)
+        if lost.any():
+            self._go_back(done, lost)
+        return not lost.any()
+
+    def _go_back(self, done: int, lost: np.ndarray) -> None:
+        """Take up the last anchor again; those that are lost draw other random numbers from it."""
+        roll_backs = self.roll_backs + lost
+        if self.store is None:
+            raise guard.diverged(done, None)
+        found = self.store.restore(like=self.state, anchor=True)
+        if roll_backs.max() > guard.MOST_ROLL_BACKS:
+            raise guard.diverged(done, found.step)
+        self.say(
+            f"update {done:,}: {guard.BAD_IN_A_ROW} updates in a row came to no finite numbers; "
+            f"back to update {found.step:,} with other random numbers"
+        )
+        self._take_up(found.step, found.state, found.record)
+        self.roll_backs = roll_backs
+
+    def _take_up(self, step: int, state: Any, record: dict[str, Any]) -> None:
+        self.done, self.state, self.pending = step, state, None
+        self.history, self.signs = record["history"], record["signs"]
+
+    def _save(self, *, anchor: bool, needed: bool) -> None:
+        """Write a checkpoint in the background; where the disk is full, as `upkeep` says."""
+        assert self.store is not None
+        record = {
+            "history": self.history,
+            "signs": self.signs,
+            "roll_backs": self.roll_backs.tolist(),
+        }
+        save = partial(self.store.save, self.done, self.state, record, anchor=anchor)
+        self._unless_full(save, needed=needed)
+        self.saved = monotonic()
+
+    def _unless_full(self, write: Callable[[], None], *, needed: bool) -> None:
+        """Write; where the disk is full, stop or go on, as `upkeep` says."""
+        try:
+            write()
+        except DiskFull as error:
+            if needed or self.upkeep.on_disk_full == "stop":
+                raise
+            self.say(f"{error}; going on without")
+
+    def _is_time(self) -> bool:
+        """Say whether it is time for a checkpoint; by one clock, as all processes save together."""
+        return distributed.agreed(monotonic() - self.saved > self.upkeep.checkpoint_seconds)
 
 
-def _record(history: dict[str, list[float]], done: int, metrics: Metrics, tick: Tick) -> None:
-    """Note metrics; those of trainings side by side, `[rows]`, as a list of their own."""
-    values = {name: np.asarray(value) for name, value in metrics.items()}
-    history["update"].append(done)
+def _append(series: Series, update: int, found: dict[str, Array]) -> dict[str, np.ndarray]:
+    """Add what was found at an update, `[]` or `[rows]` each; None for what is no finite number."""
+    values = {name: np.asarray(value) for name, value in found.items()}
+    series["update"].append(update)
     for name, value in values.items():
-        history.setdefault(name, []).append(value.tolist())
-    losses = {name: value.mean() for name, value in values.items() if name.endswith("_loss")}
-    tick(done, ", ".join(f"{name[:-5]} {value:.2f}" for name, value in losses.items()))
+        plain = value.astype(object)
+        plain[~np.isfinite(value)] = None
+        series.setdefault(name, []).append(plain.tolist())
+    return values

@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
@@ -20,6 +21,7 @@ from jax.sharding import PartitionSpec as P
 from ganjax.data.loader import Parts, rows_of_part
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
+from ganjax.ops import spread
 from ganjax.training.loop import scan_steps
 from ganjax.typing import Array, Batch, Key, Metrics
 
@@ -141,6 +143,20 @@ def init_state(
     return jax.jit(init, out_shardings=where)(key)
 
 
+def everywhere(tree: State, mesh: Mesh) -> State:
+    """Put a copy of arrays, the same in every process, on each device; keys are copied too."""
+    _check_mesh(mesh)
+    place = NamedSharding(mesh, P())
+
+    def copied(leaf: Any) -> Array:
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            data = copied(jax.random.key_data(leaf))
+            return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+        return jax.device_put(np.asarray(leaf), place)
+
+    return jax.tree.map(copied, tree)
+
+
 def to_host(state: State) -> State:
     """Copy a state, wherever it is placed, into this process's memory, array by array.
 
@@ -193,6 +209,30 @@ def compile_steps(
         placed_step = own_step
 
     return jax.jit(scan_steps(placed_step, sample_batch), static_argnames="steps", donate_argnums=0)
+
+
+def compile_look(
+    look: Callable[[State, Any], tuple[State, Metrics]], mesh: Mesh, *, shard_state: bool = False
+) -> Callable[[State, Any], tuple[State, Metrics]]:
+    """Compile a look at a state over a mesh; every device does all of it.
+
+    Args:
+      look: `(state, reference) -> (state, signs)`.
+      mesh: the devices.
+      shard_state: as in `placements`.
+
+    Returns:
+      The same of a state of `init_state` and a reference of `everywhere`; the state is donated.
+    """
+    _check_mesh(mesh)
+
+    def placed_look(state: State, reference: Any) -> tuple[State, Metrics]:
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+            whole, signs = look(spread.gathered(state), reference)
+        where = placements(whole, mesh, shard_state=shard_state)
+        return jax.lax.with_sharding_constraint(whole, where), signs
+
+    return jax.jit(placed_look, donate_argnums=0)
 
 
 def pmap_steps(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ganjax import models, training
+from ganjax.config import Upkeep
 from ganjax.ops import augment, policy
 from ganjax.training import loop
 from ganjax.training.checkpoint import Checkpoints
@@ -64,7 +65,7 @@ def uninterrupted(run):
 
 
 def test_metrics_are_recorded_for_every_call(uninterrupted):
-    state, history = uninterrupted
+    state, history = uninterrupted.state, uninterrupted.history
     assert int(state.step) == 12
     assert history["update"] == [2, 4, 6, 8, 10, 12]
     assert set(history) >= {"discriminator_loss", "generator_loss"}
@@ -75,36 +76,32 @@ def test_metrics_are_recorded_for_every_call(uninterrupted):
 @pytest.mark.parametrize("cut", [2, 10])
 def test_a_training_cut_and_resumed_equals_the_uninterrupted_one(run, uninterrupted, tmp_path, cut):
     run(cut, folder=tmp_path)
-    resumed, history = run(12, folder=tmp_path)
-    expected, expected_history = uninterrupted
-    chex.assert_trees_all_equal(resumed, expected)
-    assert history == expected_history
+    resumed = run(12, folder=tmp_path)
+    chex.assert_trees_all_equal(resumed.state, uninterrupted.state)
+    assert resumed.history == uninterrupted.history
 
 
 def test_a_cut_between_calls_gives_the_same_state(run, uninterrupted, tmp_path):
     run(3, folder=tmp_path)
-    resumed, history = run(12, folder=tmp_path)
-    chex.assert_trees_all_equal(resumed, uninterrupted[0])
-    assert history["update"][:3] == [2, 3, 5]
+    resumed = run(12, folder=tmp_path)
+    chex.assert_trees_all_equal(resumed.state, uninterrupted.state)
+    assert resumed.history["update"][:3] == [2, 3, 5]
 
 
 def test_a_finished_training_is_returned_without_a_step(init, run, data, tmp_path):
-    done, history = run(4, folder=tmp_path)
+    done = run(4, folder=tmp_path)
 
     def refuse(*args, **kwargs):
         raise AssertionError("no step is left to take")
 
-    again, found = loop.train(
-        refuse, init(KEY), data, KEY, updates=4, steps_per_call=2, folder=tmp_path
-    )
-    chex.assert_trees_all_equal(again, done)
-    assert found == history
+    again = loop.train(refuse, init(KEY), data, KEY, updates=4, steps_per_call=2, folder=tmp_path)
+    chex.assert_trees_all_equal(again.state, done.state)
+    assert again.history == done.history
 
 
 def test_a_training_killed_midway_goes_on_from_its_last_checkpoint(
     call, init, data, run, uninterrupted, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)  # one after every call
     calls = []
 
     def dies(*args, **kwargs):
@@ -113,13 +110,14 @@ def test_a_training_killed_midway_goes_on_from_its_last_checkpoint(
             raise KeyboardInterrupt
         return call(*args, **kwargs)
 
-    settings = {"updates": 12, "steps_per_call": 2, "folder": tmp_path}
+    after_every_call = Upkeep(checkpoint_seconds=0)
+    settings = {"updates": 12, "steps_per_call": 2, "folder": tmp_path, "upkeep": after_every_call}
     with pytest.raises(KeyboardInterrupt):
         loop.train(dies, init(KEY), data, KEY, **settings)
     assert Checkpoints(tmp_path).latest() == 6
-    resumed, history = run(12, folder=tmp_path)
-    chex.assert_trees_all_equal(resumed, uninterrupted[0])
-    assert history == uninterrupted[1]
+    resumed = run(12, folder=tmp_path)
+    chex.assert_trees_all_equal(resumed.state, uninterrupted.state)
+    assert resumed.history == uninterrupted.history
 
 
 def test_the_state_is_donated_but_data_and_key_stay_the_callers(call, init, data):
@@ -175,10 +173,10 @@ def test_steps_that_divide_the_updates_compile_one_program(tmp_path):
 
 def test_a_rest_compiles_one_program_more_and_is_taken():
     call = count_call()
-    state, history = loop.train(call, zero(), jnp.zeros(1), KEY, updates=12, steps_per_call=5)
+    found = loop.train(call, zero(), jnp.zeros(1), KEY, updates=12, steps_per_call=5)
     assert call._cache_size() == 2
-    assert int(state.step) == 12
-    assert history == {"update": [5, 10, 12], "seen": [2.0, 7.0, 10.5]}
+    assert int(found.state.step) == 12
+    assert found.history == {"update": [5, 10, 12], "seen": [2.0, 7.0, 10.5]}
 
 
 def test_a_checkpoint_gives_back_what_was_saved(gan, init, tmp_path):
@@ -187,12 +185,13 @@ def test_a_checkpoint_gives_back_what_was_saved(gan, init, tmp_path):
     assert store.latest() is None
     store.save(3, state, {"update": [1, 2, 3], "loss": [0.5, 0.25, 1e-9]})
     abstract = jax.eval_shape(gan.init, KEY)
-    step, found, history = store.restore(like=abstract)
+    step, found, history, passed_over = store.restore(like=abstract)
     store.close()
     assert step == 3
     chex.assert_trees_all_equal(found, state)
     chex.assert_trees_all_equal_shapes_and_dtypes(found, state)
     assert history == {"update": [1, 2, 3], "loss": [0.5, 0.25, 1e-9]}
+    assert passed_over == []
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path):

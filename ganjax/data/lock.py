@@ -1,0 +1,141 @@
+"""One run per folder: who works in it holds its lock, which is gone when its owner is."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+from typing import IO
+
+from ganjax.config import LOCK
+from ganjax.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows: the words in the file alone decide
+    fcntl = None  # type: ignore[assignment]
+
+SECONDS_BETWEEN_SIGNS = 20.0
+SECONDS_WITHOUT_SIGN = 120.0
+"""After which a lock of another host, whose processes one cannot ask for, is stale."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a folder.
+
+    Attributes:
+      host: its name.
+      pid: the process there.
+      started: when, in UTC.
+      command: what it runs.
+    """
+
+    host: str
+    pid: int
+    started: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, since {self.started}"
+
+
+@contextmanager
+def hold(folder: Path, *, command: str = "") -> Iterator[None]:
+    """Hold a folder, so that no other run writes into it meanwhile.
+
+    The lock is the kernel's, on FOLDER/.lock: it goes with its owner, however that dies. Where a
+    shared file system does not pass locks on, the file's words and its age tell about other hosts.
+
+    Args:
+      folder: created when missing.
+      command: what is being run, for the others to read.
+
+    Raises:
+      UserError: another run holds it.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder} is a file; give a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "a+b") as file:
+        other = _held_by_another(file)
+        if other is not None:
+            raise UserError(
+                f"{folder} is in use by another run ({other}): wait for it, stop it, or give "
+                "another --out"
+            )
+        started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        _write(file, Owner(socket.gethostname(), os.getpid(), started, command))
+        done = threading.Event()
+        threading.Thread(target=_show_signs, args=(file, done), daemon=True).start()
+        try:
+            yield
+        finally:
+            done.set()
+            # Emptied, not removed: another run may have opened it and be about to lock it
+            with suppress(OSError):
+                file.truncate(0)
+
+
+def owner(folder: Path) -> Owner | None:
+    """Return who holds a folder now, or None; its lock is left alone."""
+    try:
+        with open(Path(folder) / LOCK, "rb") as file:
+            return _held_by_another(file, take=False)
+    except OSError:
+        return None
+
+
+def _held_by_another(file: IO[bytes], *, take: bool = True) -> Owner | None:
+    """Take the lock, unless somebody holds it; return who."""
+    found = _read(file)
+    unknown = Owner("this host", 0, "an unknown time", "")
+    if fcntl is not None:
+        try:
+            fcntl.flock(
+                file, fcntl.LOCK_EX | fcntl.LOCK_NB if take else fcntl.LOCK_SH | fcntl.LOCK_NB
+            )
+        except OSError:
+            return found or unknown
+    if found is None:
+        return None
+    if found.host != socket.gethostname():
+        age = time() - os.fstat(file.fileno()).st_mtime
+        return found if age < SECONDS_WITHOUT_SIGN else None
+    return found if fcntl is None and _is_alive(found.pid) else None
+
+
+def _read(file: IO[bytes]) -> Owner | None:
+    file.seek(0)
+    try:
+        return Owner(**json.loads(file.read()))
+    except (ValueError, TypeError):
+        return None
+
+
+def _write(file: IO[bytes], owner: Owner) -> None:
+    file.truncate(0)
+    file.write((json.dumps(asdict(owner)) + "\n").encode())
+    file.flush()
+
+
+def _show_signs(file: IO[bytes], done: threading.Event) -> None:
+    while not done.wait(SECONDS_BETWEEN_SIGNS):
+        with suppress(OSError, ValueError):
+            os.utime(file.fileno())
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

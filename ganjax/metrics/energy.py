@@ -1,0 +1,59 @@
+"""Distances that see a set's variety, from plain Euclidean distances: cheap enough for each look.
+
+Arrays of features, `[images, d]`, in, scalars out; in JAX, so that a compiled call can use them.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from ganjax.typing import Array
+
+
+def energy_distance(one: Array, other: Array) -> Array:
+    """Tell how far two sets of features lie apart: 0 on average where they are alike.
+
+        2 E|x - y| - E|x - x'| - E|y - y'|
+
+    The unbiased estimate, which may come out below 0; x, x' and y, y' are different images of the
+    same set. A set that is near the other but of less variety is punished by the second term.
+    G. J. Szekely, M. L. Rizzo: Energy statistics, J. Stat. Plan. Inference 143 (2013).
+
+    Args:
+      one: float32 `[n, d]`, n at least 2.
+      other: float32 `[m, d]`, m at least 2.
+
+    Returns:
+      A float32 scalar, in the unit of the features.
+    """
+    return 2 * jnp.mean(distances(one, other)) - _within(one) - _within(other)
+
+
+def nearest_of_own_class(features: Array, labels: Array) -> Array:
+    """Tell how far, on average, an image lies from the nearest other one of its class.
+
+    Near 0 where a generator makes the same image again and again.
+
+    Args:
+      features: float32 `[n, d]`.
+      labels: int32 `[n]`; images that are alone in their class do not count.
+
+    Returns:
+      A float32 scalar, in the unit of the features; NaN where no class has two images.
+    """
+    count = labels.shape[0]
+    comparable = (labels[:, None] == labels[None]) & ~jnp.eye(count, dtype=bool)
+    nearest = jnp.min(distances(features, features), axis=1, where=comparable, initial=jnp.inf)
+    return jnp.mean(nearest, where=comparable.any(axis=1))
+
+
+def distances(one: Array, other: Array) -> Array:
+    """Return the Euclidean distance of each of `[n, d]` to each of `[m, d]`: `[n, m]`."""
+    # Differences, not |x|^2 - 2xy + |y|^2, which cancels for images that are almost the same
+    return jax.lax.map(
+        lambda row: jnp.sqrt(jnp.sum((row[None] - other) ** 2, axis=1)), one, batch_size=16
+    )
+
+
+def _within(features: Array) -> Array:
+    count = features.shape[0]
+    return jnp.sum(distances(features, features)) / (count * (count - 1))

@@ -1,0 +1,88 @@
+"""A look at a GAN in training: how near held-out images, how varied, how much learnt by heart."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from ganjax.data.loader import Resident, normalise
+from ganjax.metrics.energy import energy_distance, nearest_of_own_class
+from ganjax.training import guard
+from ganjax.training.gan import GAN
+from ganjax.training.state import GANState
+from ganjax.typing import Array, Key, Variables
+
+Features = Callable[[Variables, Array], Array]
+"""`(variables, images in [-1, 1]) -> features [images, d]`."""
+
+
+class Reference(NamedTuple):
+    """What a GAN is compared with, on the device.
+
+    Attributes:
+      seen: images that it trains on.
+      held_out: images that it never trains on; they decide which state is kept.
+      features: the variables of the network that looks at them.
+      key: of the images that it makes for a look, the same at every one.
+    """
+
+    seen: Resident
+    held_out: Resident
+    features: Variables
+    key: Key
+
+
+def sampling_variables(state: GANState) -> Variables:
+    """Return what images are drawn from: the generator's variables, its parameters averaged."""
+    return {**state.generator, "params": state.ema_params}
+
+
+def with_sampling_variables(state: GANState, variables: Variables) -> GANState:
+    """Return a state that draws images from other variables."""
+    return replace(state, generator=variables, ema_params=variables["params"])
+
+
+def look_at(gan: GAN, features: Features) -> Callable[..., tuple[guard.Guarded, dict[str, Array]]]:
+    """Build the function that looks at a GAN, and keeps its generator where none was better.
+
+    Args:
+      gan: its functions.
+      features: sees images as a classifier of the same classes does.
+
+    Returns:
+      `(guarded state, Reference) -> (guarded state, signs)`, pure. The signs are float32 scalars:
+
+      - `distance`, the energy distance of generated to held-out images, the less the better;
+      - `variety`, how far generated images of a class lie from their nearest neighbours, in units
+        of how far real ones do: near 1 where all is well, 0 where each class is one image;
+      - `by_heart`, how much better the discriminator knows its training images than held-out ones,
+        (D(seen) - D(held out)) / (D(seen) - D(generated)): 0 for not at all, 1 where held-out
+        images are as strange to it as generated ones (arXiv 2006.06676, r_v).
+    """
+
+    def look(guarded: guard.Guarded, reference: Reference):
+        state: GANState = guarded.state
+        seen, held_out = reference.seen, reference.held_out
+        made = gan.sample(state, reference.key, seen.labels)
+
+        def see(images: Array) -> Array:
+            return features(reference.features, images)
+
+        real, held = normalise(seen.images), normalise(held_out.images)
+        distance = energy_distance(see(made), see(held))
+        nearest = [nearest_of_own_class(see(images), seen.labels) for images in (made, real)]
+        d_seen, d_held, d_made = (
+            jnp.mean(gan.logits(state, images, labels))
+            for images, labels in (
+                (real, seen.labels), (held, held_out.labels), (made, seen.labels),
+            )
+        )  # fmt: skip
+        signs = {
+            "distance": distance,
+            "variety": nearest[0] / nearest[1],
+            "by_heart": (d_seen - d_held) / (d_seen - d_made),
+        }
+        return guard.keep_best(guarded, sampling_variables(state), distance), signs
+
+    return look
