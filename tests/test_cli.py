@@ -372,9 +372,11 @@ def trained(tmp_path_factory, cache):
 def test_training_leaves_what_a_run_consists_of(trained):
     assert {p.name for p in trained.iterdir()} == {
         "config.json", "generator.json", "checkpoints", "history.json", "overview.png",
+        "weights.json", "weights.safetensors",
     }  # fmt: skip
     history = json.loads((trained / "history.json").read_text())
-    assert history["update"] == [1, 2, 3, 4, 5, 6]
+    assert history["metrics"]["update"] == [1, 2, 3, 4, 5, 6]
+    assert history["looks"]["update"] == [1, 2, 3, 4, 5, 6]
     with Image.open(trained / "overview.png") as overview:
         assert overview.size == (80, 80)
 

@@ -17,7 +17,7 @@ import ganjax
 ROOT = Path(ganjax.__file__).parent
 
 LAYERS = (
-    ("typing", "config", "errors", "progress", "environment"),
+    ("typing", "config", "errors", "progress", "environment", "interruption", "watchdog"),
     ("ops", "metrics"),
     ("models",),
     ("data",),
@@ -29,7 +29,7 @@ LAYERS = (
 )
 LAYER = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 TOP = len(LAYERS) - 1
-SIDEWAYS = {("config", "errors"), ("synthesis", "recipe")}
+SIDEWAYS = {("config", "errors"), ("watchdog", "interruption"), ("synthesis", "recipe")}
 ALLOWED_LAYERS = {"report": {0, 1}}  # it draws plain results, and knows no model
 
 # A package that only these places import: the rest of the house does not know that it exists.

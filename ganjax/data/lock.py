@@ -63,13 +63,7 @@ def hold(folder: Path, *, command: str = "") -> Iterator[None]:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file; give a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "a+b") as file:
-        other = _held_by_another(file)
-        if other is not None:
-            raise UserError(
-                f"{folder} is in use by another run ({other}): wait for it, stop it, or give "
-                "another --out"
-            )
+    with _taken(folder) as file:
         started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         _write(file, Owner(socket.gethostname(), os.getpid(), started, command))
         done = threading.Event()
@@ -78,9 +72,8 @@ def hold(folder: Path, *, command: str = "") -> Iterator[None]:
             yield
         finally:
             done.set()
-            # Emptied, not removed: another run may have opened it and be about to lock it
             with suppress(OSError):
-                file.truncate(0)
+                (folder / LOCK).unlink()
 
 
 def owner(folder: Path) -> Owner | None:
@@ -92,15 +85,30 @@ def owner(folder: Path) -> Owner | None:
         return None
 
 
+def _taken(folder: Path) -> IO[bytes]:
+    """Return a folder's lock file, taken."""
+    while True:
+        file = open(folder / LOCK, "a+b")  # noqa: SIM115 - it is held while the lock is
+        other = _held_by_another(file)
+        if other is not None:
+            file.close()
+            raise UserError(
+                f"{folder} is in use by another run ({other}): wait for it, stop it, or give "
+                "another --out"
+            )
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), (folder / LOCK).stat()):
+                return file
+        file.close()  # its owner ended and removed it before we had it
+
+
 def _held_by_another(file: IO[bytes], *, take: bool = True) -> Owner | None:
     """Take the lock, unless somebody holds it; return who."""
     found = _read(file)
     unknown = Owner("this host", 0, "an unknown time", "")
     if fcntl is not None:
         try:
-            fcntl.flock(
-                file, fcntl.LOCK_EX | fcntl.LOCK_NB if take else fcntl.LOCK_SH | fcntl.LOCK_NB
-            )
+            fcntl.flock(file, (fcntl.LOCK_EX if take else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except OSError:
             return found or unknown
     if found is None:
@@ -120,7 +128,7 @@ def _read(file: IO[bytes]) -> Owner | None:
 
 
 def _write(file: IO[bytes], owner: Owner) -> None:
-    file.truncate(0)
+    file.truncate(0)  # what a dead owner left
     file.write((json.dumps(asdict(owner)) + "\n").encode())
     file.flush()
 

@@ -60,6 +60,7 @@ def study(
     progress = progress or Silent()
     if side_by_side is not None and side_by_side < 1:
         raise UserError(f"--side-by-side must be at least 1, not {side_by_side}")
+    claim_folder(out, config)  # before a lock is left in a folder that is none of ours
     with hold(out, command=command):
         return _study(config, out, side_by_side, upkeep, command, progress)
 

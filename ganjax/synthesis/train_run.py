@@ -61,6 +61,7 @@ def train(
     progress = progress or Silent()
     if mesh is not None:
         check_batch(config.gan.batch_size, mesh)
+    together(lambda: claim_folder(out, config) if is_first() else None)
     with ExitStack() as stack:
         if is_first():  # the others cannot get so far without it
             together(lambda: stack.enter_context(hold(out, command=command)))
@@ -77,7 +78,6 @@ def _train(
     upkeep: Upkeep,
     progress: Progress,
 ) -> Trained:
-    together(lambda: claim_folder(out, config) if is_first() else None)
     dataset, description = together(lambda: _described(config, progress))
     begin_with = together(lambda: _begin_with(config, progress))
     if is_first():

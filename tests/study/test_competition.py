@@ -74,11 +74,11 @@ def compete(functions, candidates, calls=3):
     entrants = functions.init(jax.random.key(5))
     seen, accuracies = [jax.device_get(entrants)], []
     for _ in range(calls):
-        entrants, accuracy = functions.advance(
-            entrants, IMAGES, ratios, strengths, jax.random.key(6), steps=STEPS
+        entrants, metrics = functions.advance(
+            entrants, (IMAGES, ratios, strengths), jax.random.key(6), steps=STEPS
         )
         seen.append(jax.tree.map(np.array, entrants))
-        accuracies.append(np.array(accuracy))
+        accuracies.append(np.array(metrics["accuracy"]))
     return seen, accuracies
 
 

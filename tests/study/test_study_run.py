@@ -66,10 +66,9 @@ class Watch:
             self.prepared.append(prepare(*given))
             return self.prepared[-1]
 
-        def watched_train(folders, description, datasets, *given, **named):
-            names = [Path(folder).name for folder in folders]
-            self.trained_on += zip(names, datasets, strict=True)
-            return train(folders, description, datasets, *given, **named)
+        def watched_train(assignments, *given, **named):
+            self.trained_on += [(Path(own.folder).name, own.dataset) for own in assignments]
+            return train(assignments, *given, **named)
 
         patch.setattr(SealedTest, "judge", watched_judge)
         patch.setattr(rooms, "prepare", watched_prepare)

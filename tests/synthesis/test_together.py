@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 
 from ganjax import synthesis
-from ganjax.config import GANConfig
+from ganjax.config import GANConfig, Upkeep
 from ganjax.data.sources import Dataset
 from ganjax.synthesis import trained
-from ganjax.synthesis.together import train_together
+from ganjax.synthesis.description import describe
+from ganjax.synthesis.together import Assignment, train_together
 from ganjax.training import loop
 
 CONFIG = GANConfig(width=8, latent_size=4, batch_size=4, updates=6, augment="none")
+HELD_OUT = Dataset(
+    "toy",
+    np.random.default_rng(1).integers(0, 256, (6, 8, 8, 1), np.uint8),
+    np.arange(6, dtype=np.int32) % 2,
+    ("left", "right"),
+)
 KEYS = [jax.random.fold_in(jax.random.key(0), number) for number in range(3)]
 
 
@@ -28,11 +35,10 @@ def datasets():
 def train(datasets):
     def train(out, members=(0, 1, 2), **named):
         return train_together(
-            [out / str(i) for i in members],
-            trained.describe(CONFIG, datasets[0]),
-            [datasets[i] for i in members],
-            [KEYS[i] for i in members],
+            [Assignment(out / str(i), datasets[i], HELD_OUT, KEYS[i]) for i in members],
+            describe(CONFIG, datasets[0]),
             shared=out / "training",
+            upkeep=Upkeep(checkpoint_seconds=0),
             **named,
         )
 
@@ -48,7 +54,6 @@ def three(train, tmp_path_factory):
 @pytest.fixture
 def stop(monkeypatch):
     """Stop a training in the third of its six calls, with a checkpoint of each one before."""
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
 
     class Stop:
         def say(self, line):
@@ -78,9 +83,12 @@ def check_equal(one, other):
 
 
 def test_each_gan_is_the_one_that_would_have_been_trained_alone(three, datasets, tmp_path):
-    description = trained.describe(CONFIG, datasets[0])
+    description = describe(CONFIG, datasets[0])
     for i, own in enumerate(three[1]):
-        alone = trained.train_in(tmp_path / str(i), description, datasets[i], KEYS[i])
+        alone = trained.train_in(
+            tmp_path / str(i), description, datasets[i], KEYS[i], held_out=HELD_OUT
+        )
+        assert own.update == alone.update
         chex.assert_trees_all_close(own.state, alone.state, atol=1e-6)
         assert own.history["update"] == alone.history["update"]
         for name, values in alone.history.items():

@@ -12,6 +12,7 @@ from ganjax.config import GANConfig
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
 from ganjax.synthesis import trained
+from ganjax.synthesis.description import describe
 
 KEY = jax.random.key(0)
 CONFIG = GANConfig(width=8, latent_size=4, batch_size=4, updates=6, augment="none")
@@ -26,7 +27,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def description(dataset):
-    return trained.describe(CONFIG, dataset)
+    return describe(CONFIG, dataset)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_a_description_names_the_classes_and_fills_in_the_network(description):
 
 
 def test_an_unconditional_description_has_no_classes(dataset):
-    description = trained.describe(CONFIG, dataset, conditional=False)
+    description = describe(CONFIG, dataset, conditional=False)
     assert description.class_names == ()
     assert description.classes is None
 
@@ -51,7 +52,7 @@ def test_an_unconditional_description_has_no_classes(dataset):
 def test_images_that_are_not_square_are_refused(dataset):
     tall = Dataset("tall", dataset.images[:, :, :4], dataset.labels, dataset.class_names)
     with pytest.raises(UserError, match="8x4"):
-        trained.describe(CONFIG, tall)
+        describe(CONFIG, tall)
 
 
 def test_training_leaves_its_state_and_history(run):
@@ -107,4 +108,4 @@ def test_loading_before_the_first_checkpoint_says_to_train_again(run, tmp_path):
 
 
 def test_equal_descriptions_share_what_they_compile(description, dataset):
-    assert trained.describe(CONFIG, dataset).build() is description.build()
+    assert describe(CONFIG, dataset).build() is description.build()

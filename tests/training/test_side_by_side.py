@@ -180,28 +180,28 @@ def test_any_number_of_devices_gives_the_same(devices, turns, lines, monkeypatch
     monkeypatch.setattr(side_by_side, "_take_turns", lambda: turns)
     side_by_side.many_steps.cache_clear()
     group = side_by_side.group(3)
-    state, history = train_group(lines[0], group)
-    for i, (own, (expected, alone)) in enumerate(zip(group.unstack(state), lines[1], strict=True)):
-        chex.assert_trees_all_close(own, jax.device_get(expected), rtol=1e-5)
-        assert history["update"] == alone["update"]
+    found = train_group(lines[0], group)
+    for i, (own, alone) in enumerate(zip(group.unstack(found.state), lines[1], strict=True)):
+        chex.assert_trees_all_close(own, jax.device_get(alone.state), rtol=1e-5)
+        assert found.history["update"] == alone.history["update"]
         np.testing.assert_allclose(
-            [row[i] for row in history["line_loss"]], alone["line_loss"], rtol=1e-5
+            [row[i] for row in found.history["line_loss"]], alone.history["line_loss"], rtol=1e-5
         )
 
 
 def test_a_group_cut_and_resumed_equals_the_uninterrupted_one(lines, tmp_path):
     group = side_by_side.group(3)
-    expected, expected_history = train_group(lines[0], group)
+    expected = train_group(lines[0], group)
     train_group(lines[0], group, updates=4, folder=tmp_path)
-    state, history = train_group(lines[0], group, folder=tmp_path)
-    chex.assert_trees_all_equal(state, expected)
-    assert history == expected_history
-    assert state.weights.sharding == expected.weights.sharding
+    found = train_group(lines[0], group, folder=tmp_path)
+    chex.assert_trees_all_equal(found.state, expected.state)
+    assert found.history == expected.history
+    assert found.state.weights.sharding == expected.state.weights.sharding
 
 
 def test_a_tick_tells_the_mean_of_a_group(lines):
     told = []
-    _, history = train_group(
+    history = train_group(
         lines[0], side_by_side.group(3), tick=lambda done, note="": told.append((done, note))
-    )
+    ).history
     assert told[-1] == (6, f"line {np.mean(history['line_loss'][-1]):.2f}")
