@@ -5,6 +5,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -28,7 +29,7 @@ Would generated images help your classifier?
   ganjax study SOURCE --out DIR        the answer: real, + classical, + generated, + both
   ganjax train SOURCE --out RUN        train a GAN alone
   ganjax synthesize RUN --out DIR      write labelled images from a trained GAN
-  ganjax doctor                        versions, devices, memory, what is missing for what
+  ganjax doctor [RUN]                  versions, devices, what is missing; or what of RUN is whole
 
 SOURCE is digits, tfds:NAME (with --data-dir) or folder:PATH (one folder per class).
 Begin with:  ganjax study digits --out runs/digits
@@ -110,6 +111,8 @@ class Train(TrainConfig, Upkeep):
     """How many processes there are, for --distributed HOST:PORT."""
     process_id: int | None = None
     """Which of them this one is, from 0."""
+    heartbeat: float = 20.0
+    """Seconds without a sign from another process after which this one ends, with code 75."""
     dry_run: bool = False
     """Only print what would be done: configuration, parameters, memory, numbers of updates."""
 
@@ -122,20 +125,24 @@ class Train(TrainConfig, Upkeep):
         if self.dry_run:
             print("\n".join(train_run.dry_run(config, self.out, Terminal())))
             return
+        together: AbstractContextManager[None] = nullcontext()
         if self.distributed is not None:
-            distributed.connect(self.distributed, self.processes, self.process_id)
+            together = distributed.session(
+                self.distributed, self.processes, self.process_id, heartbeat=self.heartbeat
+            )
         elif self.processes is not None or self.process_id is not None:
             raise UserError("--processes and --process-id need --distributed HOST:PORT")
-        first = distributed.is_first()
-        train_run.train(
-            config,
-            self.out,
-            mesh=sharding.make_mesh(self.devices),
-            shard_state=self.shard_state,
-            upkeep=_only(Upkeep, self),
-            command=command,
-            progress=Terminal() if first else Silent(),
-        )
+        with together:
+            first = distributed.is_first()
+            train_run.train(
+                config,
+                self.out,
+                mesh=sharding.make_mesh(self.devices),
+                shard_state=self.shard_state,
+                upkeep=_only(Upkeep, self),
+                command=command,
+                progress=Terminal() if first else Silent(),
+            )
         if first:
             print(
                 f"{self.out}: trained. Next: ganjax synthesize {self.out} --count 100 --out images"
@@ -179,14 +186,24 @@ class Synthesize:
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor:
-    """Tell versions, devices and memory, and what is missing for what.
+    """Tell versions, devices and memory, and what is missing for what; or examine a run.
+
+    Of a run it says what is whole, whether somebody works in it, and how to go on; nothing is
+    changed. Exit code 1 if anything is damaged.
 
     Examples:
       ganjax doctor
+      ganjax doctor runs/gan
     """
+
+    run_folder: Positional[Path | None] = None
+    """The --out of a train or study."""
 
     def run(self, command: str) -> None:
         """Do it."""
+        if self.run_folder is not None:
+            _print_examination(self.run_folder)
+            return
         from ganjax import environment
 
         table = Table.grid(padding=(0, 2))
@@ -303,6 +320,21 @@ def _print_study(found: dict[str, Any]) -> None:
     seconds = found["seconds"]
     parts = ", ".join(f"{name} {value:.0f}" for name, value in seconds.items() if name != "total")
     console.print(f"{seconds['total']:.0f} s ({parts})", style="dim", markup=False)
+
+
+def _print_examination(run: Path) -> None:
+    from ganjax.study.examine import examine
+
+    found = examine(run)
+    table = Table.grid(padding=(0, 2))
+    for finding in found.findings:
+        table.add_row(finding.what, finding.wrong or "whole")
+    console = _console()
+    console.print(table)
+    console.print(f"{run}: a {found.kind}, {found.state}; {found.advice}", markup=False)
+    if found.damaged:
+        console.print(f"{len(found.damaged)} of {len(found.findings)} damaged", markup=False)
+        sys.exit(1)
 
 
 def _console() -> Console:

@@ -23,6 +23,9 @@ LARGEST_SEED = 2**32 - 1
 LOCK = ".lock"
 """File of a run's folder that `ganjax.data.lock` holds; it alone makes no run."""
 
+COMMAND = "command.txt"
+"""File that a run leaves at its start: the command line that goes on with it."""
+
 LARGEST_FOR_MLP = 16
 """Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
 

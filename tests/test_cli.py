@@ -372,7 +372,7 @@ def trained(tmp_path_factory, cache):
 def test_training_leaves_what_a_run_consists_of(trained):
     assert {p.name for p in trained.iterdir()} == {
         "config.json", "generator.json", "checkpoints", "history.json", "overview.png",
-        "weights.json", "weights.safetensors",
+        "weights.json", "weights.safetensors", "command.txt",
     }  # fmt: skip
     history = json.loads((trained / "history.json").read_text())
     assert history["metrics"]["update"] == [1, 2, 3, 4, 5, 6]

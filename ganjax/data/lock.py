@@ -62,6 +62,7 @@ def hold(folder: Path, *, command: str = "") -> Iterator[None]:
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file; give a folder")
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     with _taken(folder) as file:
         started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -74,6 +75,8 @@ def hold(folder: Path, *, command: str = "") -> Iterator[None]:
             done.set()
             with suppress(OSError):
                 (folder / LOCK).unlink()
+                for place in new:  # of a run that wrote nothing, nothing is left
+                    place.rmdir()
 
 
 def owner(folder: Path) -> Owner | None:

@@ -8,8 +8,12 @@ from typing import Any
 import jax
 
 from ganjax import recipe
-from ganjax.config import StudyConfig, Upkeep, claim_folder, to_json
-from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
+from ganjax.config import COMMAND, StudyConfig, Upkeep, claim_folder, to_json
+from ganjax.data.atomic import (
+    write_arrays_atomically,
+    write_bytes_atomically,
+    write_json_atomically,
+)
 from ganjax.data.lock import hold
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
@@ -80,6 +84,8 @@ def _study(
     start = perf_counter()
     prepared = prepare(config, out, progress)
     write_json_atomically(out / "config.json", to_json(config))
+    if command:
+        write_bytes_atomically(out / COMMAND, f"{command}\n".encode())
     seconds = {"data": round(perf_counter() - start, 3)}
 
     contest = assemble(config, prepared)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from ganjax.config import TrainConfig, Upkeep, claim_folder, to_json
+from ganjax.config import COMMAND, TrainConfig, Upkeep, claim_folder, to_json
 from ganjax.data import loader, sources, splits
 from ganjax.data.atomic import write_bytes_atomically, write_json_atomically
 from ganjax.data.export import check_free, png, write_labelled_images
@@ -67,7 +67,7 @@ def train(
             together(lambda: stack.enter_context(hold(out, command=command)))
         else:
             together(lambda: None)
-        return _train(config, out, mesh, shard_state, upkeep, progress)
+        return _train(config, out, mesh, shard_state, upkeep, command, progress)
 
 
 def _train(
@@ -76,12 +76,15 @@ def _train(
     mesh: Mesh | None,
     shard_state: bool,
     upkeep: Upkeep,
+    command: str,
     progress: Progress,
 ) -> Trained:
     dataset, description = together(lambda: _described(config, progress))
     begin_with = together(lambda: _begin_with(config, progress))
     if is_first():
         write_json_atomically(out / "config.json", to_json(config))
+        if command:
+            write_bytes_atomically(out / COMMAND, f"{command}\n".encode())
     progress.say(f"T(x) in the discriminator: {_policy(config)}")
     fit, held_out = _hold_out(dataset, config, progress)
     gan = train_in(

@@ -101,7 +101,7 @@ class Checkpoints:
         """
         self.wait()
         self._check_room(state)
-        content = {"anchor": anchor, "record": record}
+        content = {"anchor": anchor, "arrays": _arrays(state), "record": record}
         if jax.process_count() > 1:
             self._write(step, state, content)
             return
@@ -148,6 +148,7 @@ class Checkpoints:
                 continue
             content = json.loads((self.folder / str(step) / "record.json").read_text())
             if content["anchor"] or not anchor:
+                self._check_shape(step, content["arrays"], _arrays(like))
                 state = self._read(step, like)
                 return Restored(step, state, content["record"], passed_over)
         reasons = f" that is whole: {'; '.join(passed_over)}" if passed_over else ""
@@ -250,17 +251,27 @@ class Checkpoints:
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where)
 
         abstract = jax.tree.map(placed, like)
-        try:
-            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-                return checkpointer.restore(
-                    self.folder / str(step) / "state", args=ocp.args.StandardRestore(abstract)
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            return checkpointer.restore(
+                self.folder / str(step) / "state", args=ocp.args.StandardRestore(abstract)
+            )
+
+    def _check_shape(self, step: int, found: dict[str, str], wanted: dict[str, str]) -> None:
+        for name in {**wanted, **found}:
+            if found.get(name) != wanted.get(name):
+                raise UserError(
+                    f"the checkpoint {self.folder / str(step)} holds a state of another shape "
+                    f"({name}: {found.get(name)}, not {wanted.get(name)}): it was left by another "
+                    "version of ganjax or by another configuration; give a new folder"
                 )
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"the checkpoint {self.folder / str(step)} holds a state of another shape "
-                f"({str(error).splitlines()[0][:200]}): it was left by another version of ganjax "
-                "or by another configuration; give a new folder"
-            ) from error
+
+
+def _arrays(state: Any) -> dict[str, str]:
+    """Describe the arrays of a state by their paths, as `float32[64, 3]`."""
+    return {
+        jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
 
 
 def _meet(where: str) -> None:

@@ -6,10 +6,10 @@ roll call at the coordinator's address first, and join JAX's own service there w
 
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic, sleep
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -17,8 +17,12 @@ from jax.experimental import multihost_utils
 
 from ganjax import interruption
 from ganjax.errors import UserError
+from ganjax.training import liveness
 
 Result = TypeVar("Result")
+
+HEARTBEAT = 20.0
+"""Seconds without a sign after which a process counts as gone."""
 
 LONGEST_MESSAGE = 1000
 """Bytes of an error that processes pass on to each other."""
@@ -33,6 +37,7 @@ def connect(
     process_id: int | None = None,
     *,
     timeout: float = 60.0,
+    heartbeat: float = HEARTBEAT,
 ) -> None:
     """Join the other processes of a run; to be called before anything starts JAX's backend.
 
@@ -42,6 +47,7 @@ def connect(
       processes: how many there are, without "auto".
       process_id: this one's number, from 0.
       timeout: seconds to wait for the others.
+      heartbeat: seconds without a sign after which a process counts as gone, and ends the others.
 
     Raises:
       UserError: arguments that do not fit together, an address that cannot be used, or a process
@@ -51,7 +57,7 @@ def connect(
     if address == "auto":
         if processes is not None or process_id is not None:
             raise UserError("--distributed auto finds --processes and --process-id: leave them out")
-        _join_by_itself(timeout)
+        _join_by_itself(timeout, heartbeat)
         return
     host, port = _parse(address)
     if processes is None or process_id is None:
@@ -62,16 +68,39 @@ def connect(
             f"{processes}"
         )
     if process_id == 0:
-        _call_the_roll(address, port, processes, timeout)
+        with socket.create_server(("", 0), backlog=processes) as server:
+            _call_the_roll(address, port, processes, timeout, server.getsockname()[1])
+            liveness.accept(server, processes, heartbeat)
     else:
-        _answer_the_roll(address, host, port, processes, process_id, timeout)
+        live_port = _answer_the_roll(address, host, port, processes, process_id, timeout)
+        liveness.join(host, live_port, process_id, heartbeat)
     jax.distributed.initialize(
         address,
         processes,
         process_id,
         cluster_detection_method="deactivate",
         initialization_timeout=max(1, round(timeout)),
+        heartbeat_timeout_seconds=_after_ours(heartbeat),
     )
+
+
+@contextmanager
+def session(*given: Any, **named: Any) -> Iterator[None]:
+    """Be connected, as by `connect`, and take leave at the end.
+
+    A process that fails alone takes no leave: the others end when they see it gone. One whose
+    partner is gone waits a moment for that to be seen, and said, before its own error is raised.
+    """
+    connect(*given, **named)
+    try:
+        yield
+    except (UserError, SystemExit, interruption.Interrupted):  # all processes end like this
+        liveness.leave()
+        raise
+    except jax.errors.JaxRuntimeError:
+        sleep(SECONDS_TO_SPEAK)
+        raise
+    liveness.leave()
 
 
 def is_first() -> bool:
@@ -119,9 +148,17 @@ def agreed_signal() -> str | None:
     return signal.Signals(found).name if found else None
 
 
-def _join_by_itself(timeout: float) -> None:
+def _after_ours(heartbeat: float) -> int:
+    """Return JAX's own heartbeat: it ends a process with pages of its own, so ours speaks first."""
+    return max(10, round(3 * heartbeat))
+
+
+def _join_by_itself(timeout: float, heartbeat: float) -> None:
     try:
-        jax.distributed.initialize(initialization_timeout=max(1, round(timeout)))
+        jax.distributed.initialize(
+            initialization_timeout=max(1, round(timeout)),
+            heartbeat_timeout_seconds=max(1, round(heartbeat)),
+        )
     except (ValueError, TypeError, KeyError) as error:  # what JAX's detection raises
         raise UserError(
             f"--distributed auto found no SLURM, Kubernetes, Open MPI or TPU pod ({error}): give "
@@ -136,7 +173,7 @@ def _parse(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _call_the_roll(address: str, port: int, processes: int, timeout: float) -> None:
+def _call_the_roll(address: str, port: int, processes: int, timeout: float, live_port: int) -> None:
     """Wait on process 0 until all others have come, and tell them what came of it."""
     deadline = monotonic() + timeout
     with ExitStack() as stack:
@@ -167,7 +204,7 @@ def _call_the_roll(address: str, port: int, processes: int, timeout: float) -> N
             )
         for connection in here.values():
             with suppress(OSError):
-                connection.sendall((wrong or ALL_HERE).encode())
+                connection.sendall((wrong or f"{ALL_HERE} {live_port}").encode())
     if wrong:
         raise UserError(wrong)
 
@@ -182,8 +219,8 @@ def _hear(connection: socket.socket) -> tuple[int, int]:
 
 def _answer_the_roll(
     address: str, host: str, port: int, processes: int, process_id: int, timeout: float
-) -> None:
-    """Tell process 0 that this one is here, and wait for its word that all are."""
+) -> int:
+    """Tell process 0 that this one is here; wait for its word that all are, and the port to it."""
     deadline = monotonic() + timeout
     while (left := deadline - monotonic()) > 0:
         try:
@@ -194,8 +231,8 @@ def _answer_the_roll(
         except OSError:
             sleep(0.1)
             continue
-        if said == ALL_HERE:
-            return
+        if said.startswith(ALL_HERE):
+            return int(said.removeprefix(ALL_HERE))
         raise UserError(said or f"process 0 left {address} before all had joined")
     raise UserError(
         f"process 0 did not answer at {address} within {timeout:g} s: start it with --process-id 0 "

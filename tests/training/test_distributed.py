@@ -99,7 +99,7 @@ def test_a_run_of_several_processes_is_that_of_one(
     assert [without_gloo(output) for _, output, _ in results[1:]] == [[]] * (processes - 1)
     assert {path.name for path in out.iterdir()} == {
         "checkpoints", "config.json", "generator.json", "history.json", "overview.png",
-        "weights.json", "weights.safetensors",
+        "weights.json", "weights.safetensors", "command.txt",
     }  # fmt: skip
     found = synthesis.load(out)  # on one device of one process
     expected = jax.tree_util.tree_leaves_with_path(alone.state)
