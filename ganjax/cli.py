@@ -262,6 +262,8 @@ def _run(arguments: list[str]) -> None:
     from ganjax import environment
 
     environment.use_compilation_cache()
+    if getattr(wanted, "deterministic", False):
+        environment.be_deterministic()
     wanted.run(shlex.join(["ganjax", *arguments]))
 
 

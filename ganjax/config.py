@@ -234,12 +234,15 @@ class Upkeep:
         there is something to compute.
       step_timeout: seconds that one compiled call may take, compilation included, before the run
         ends and says where it hung; None for no limit.
+      deterministic: add up in the same order every time on a GPU too, which is slower: a run that
+        goes on is then the very same; on a CPU it is anyway.
     """
 
     checkpoint_seconds: float = 60.0
     keep: int = 2
     on_disk_full: DiskFullRule = "stop"
     step_timeout: float | None = None
+    deterministic: bool = False
 
     def __post_init__(self):
         _one_of("on_disk_full", self.on_disk_full, get_args(DiskFullRule))

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from PIL import Image
 import ganjax as package
 from ganjax import cli
 from ganjax.data import sources
+from ganjax.interruption import EXIT_CODE
 from ganjax.progress import Silent
 
 TINY = ["--per-class", "8", "--gan.updates", "6", "--gan.width", "8", "--gan.latent-size", "4"]
@@ -402,8 +404,6 @@ def test_training_something_else_in_the_folder_is_refused(trained, flags, ganjax
 def test_a_stopped_training_says_so_and_goes_on_to_the_same_end(
     trained, ganjax, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("ganjax.training.loop.SECONDS_BETWEEN_CHECKPOINTS", -1.0)
-
     class StopAtThree(Silent):
         def stage(self, name, total, unit):
             if name != "train the GAN":
@@ -419,14 +419,18 @@ def test_a_stopped_training_says_so_and_goes_on_to_the_same_end(
 
         def tick(self, done, note=""):
             if done == 3:
-                raise KeyboardInterrupt
+                os.kill(os.getpid(), signal.SIGTERM)
 
     command = ["train", "digits", "--out", tmp_path / "gan", *TINY]
     with monkeypatch.context() as patch:
         patch.setattr(cli, "Terminal", StopAtThree)
         found = ganjax(*command)
-    assert found.code == 130
-    assert found.err == "ganjax: stopped; the same command goes on from the last checkpoint\n"
+    assert found.code == EXIT_CODE
+    assert "SIGTERM: saving after this call\n" in found.err
+    assert (
+        f"ganjax: stopped by SIGTERM; to go on: {shlex.join(['ganjax', *map(str, command)])}\n"
+        in (found.err)
+    )
     assert not (tmp_path / "gan" / "history.json").exists()
     assert ganjax(*command).code == 0
     for name in ("history.json", "overview.png", "config.json", "generator.json"):
@@ -444,7 +448,8 @@ def test_synthesized_images_read_back_as_a_labelled_folder(trained, ganjax, tmp_
     assert source.train.images.shape == (25, 8, 8, 1)
     manifest = json.loads((tmp_path / "images" / "manifest.json").read_text())
     assert manifest["counts"] == source.train.counts().tolist()
-    assert (manifest["seed"], manifest["updates"], manifest["trained_on"]) == (0, 6, "digits")
+    assert (manifest["seed"], manifest["trained_on"]) == (0, "digits")
+    assert 1 <= manifest["updates"] <= 6
     assert manifest["command"].startswith("ganjax synthesize ")
     for row in manifest["files"]:
         assert (tmp_path / "images" / row["file"]).is_file()

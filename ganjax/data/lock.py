@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import time
+from time import monotonic, sleep, time
 from typing import IO
 
 from ganjax.config import LOCK
@@ -17,12 +17,14 @@ from ganjax.errors import UserError
 
 try:
     import fcntl
-except ImportError:  # Windows: the words in the file alone decide
+except ImportError:  # Windows: the words in the file and its age decide
     fcntl = None  # type: ignore[assignment]
 
 SECONDS_BETWEEN_SIGNS = 20.0
 SECONDS_WITHOUT_SIGN = 120.0
 """After which a lock of another host, whose processes one cannot ask for, is stale."""
+
+SECONDS_TO_ASK_AGAIN = 0.3
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,18 @@ def hold(folder: Path, *, command: str = "") -> Iterator[None]:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file; give a folder")
     new = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     with _taken(folder) as file:
         started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         _write(file, Owner(socket.gethostname(), os.getpid(), started, command))
         done = threading.Event()
-        threading.Thread(target=_show_signs, args=(file, done), daemon=True).start()
+        threading.Thread(target=_show_signs, args=(folder / LOCK, done), daemon=True).start()
         try:
             yield
         finally:
             done.set()
             with suppress(OSError):
                 (folder / LOCK).unlink()
+                file.truncate(0)  # for who opened it before: these words are of nobody now
                 for place in new:  # of a run that wrote nothing, nothing is left
                     place.rmdir()
 
@@ -89,37 +91,45 @@ def owner(folder: Path) -> Owner | None:
 
 
 def _taken(folder: Path) -> IO[bytes]:
-    """Return a folder's lock file, taken."""
+    """Return a folder's lock file, taken.
+
+    An owner removes the file before it lets go, so a lock counts only on the file that is in the
+    folder still. One that asks who holds it, or has not written its words yet, needs a moment.
+    """
+    deadline = monotonic() + SECONDS_TO_ASK_AGAIN
     while True:
-        file = open(folder / LOCK, "a+b")  # noqa: SIM115 - it is held while the lock is
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = open(folder / LOCK, "a+b")  # noqa: SIM115 - it is held while the lock is
+        except FileNotFoundError:
+            continue  # another run that wrote nothing removed the folder
         other = _held_by_another(file)
-        if other is not None:
-            file.close()
-            raise UserError(
-                f"{folder} is in use by another run ({other}): wait for it, stop it, or give "
-                "another --out"
-            )
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), (folder / LOCK).stat()):
+            same = os.path.samestat(os.fstat(file.fileno()), (folder / LOCK).stat())
+            if same and other is None:
                 return file
-        file.close()  # its owner ended and removed it before we had it
+            if same and monotonic() > deadline:
+                file.close()
+                raise UserError(
+                    f"{folder} is in use by another run ({other}): wait for it, stop it, or give "
+                    "another --out"
+                )
+        file.close()
+        sleep(0.01)
 
 
 def _held_by_another(file: IO[bytes], *, take: bool = True) -> Owner | None:
     """Take the lock, unless somebody holds it; return who."""
-    found = _read(file)
-    unknown = Owner("this host", 0, "an unknown time", "")
     if fcntl is not None:
         try:
             fcntl.flock(file, (fcntl.LOCK_EX if take else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except OSError:
-            return found or unknown
-    if found is None:
+            return _read(file) or Owner("this host", 0, "an unknown time", "")
+    found = _read(file)
+    if found is None or (fcntl is not None and found.host == socket.gethostname()):
         return None
-    if found.host != socket.gethostname():
-        age = time() - os.fstat(file.fileno()).st_mtime
-        return found if age < SECONDS_WITHOUT_SIGN else None
-    return found if fcntl is None and _is_alive(found.pid) else None
+    age = time() - os.fstat(file.fileno()).st_mtime
+    return found if age < SECONDS_WITHOUT_SIGN else None
 
 
 def _read(file: IO[bytes]) -> Owner | None:
@@ -136,17 +146,7 @@ def _write(file: IO[bytes], owner: Owner) -> None:
     file.flush()
 
 
-def _show_signs(file: IO[bytes], done: threading.Event) -> None:
+def _show_signs(path: Path, done: threading.Event) -> None:
     while not done.wait(SECONDS_BETWEEN_SIGNS):
-        with suppress(OSError, ValueError):
-            os.utime(file.fileno())
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+        with suppress(OSError):
+            os.utime(path)

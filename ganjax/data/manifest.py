@@ -1,7 +1,7 @@
 """A folder's manifest: the SHA-256 of every file in it, written last, so that damage is found.
 
 A flipped bit, a cut or missing file, a file too many: each is named. The manifest is guarded by a
-digest of its own.
+digest of its own, and is nothing but the one way to write its content.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ganjax.data.atomic import write_json_atomically
+from ganjax.data.atomic import write_bytes_atomically
 
 NAME = "manifest.json"
 CHUNK = 1 << 20
@@ -19,7 +19,21 @@ CHUNK = 1 << 20
 def write(folder: Path) -> None:
     """Write FOLDER/manifest.json over all files of a folder, flushed to the disk first."""
     files = {name: _entry(path, flush=True) for name, path in _files(folder).items()}
-    write_json_atomically(folder / NAME, {"files": files, "digest": _digest(files)})
+    for inner in folder.rglob("*"):
+        if inner.is_dir():
+            flush_names(inner)
+    write_bytes_atomically(folder / NAME, _content(files))
+    flush_names(folder)
+
+
+def flush_names(folder: Path) -> None:
+    """Flush to the disk which files a folder has, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def problems(folder: Path) -> list[str]:
@@ -29,9 +43,9 @@ def problems(folder: Path) -> list[str]:
       folder: what `write` was called for, at whatever place it is now.
     """
     try:
-        found = json.loads((folder / NAME).read_bytes())
-        files: dict[str, Any] = found["files"]
-        if found["digest"] != _digest(files):
+        content = (folder / NAME).read_bytes()
+        files: dict[str, Any] = json.loads(content)["files"]
+        if content != _content(files):
             return [f"{NAME}: damaged"]
     except FileNotFoundError:
         return [f"{NAME}: missing"]
@@ -77,5 +91,6 @@ def _entry(path: Path, *, flush: bool) -> dict[str, Any]:
     return {"size": size, "sha256": digest.hexdigest()}
 
 
-def _digest(files: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+def _content(files: dict[str, Any]) -> bytes:
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    return (json.dumps({"files": files, "digest": digest}, indent=1) + "\n").encode()

@@ -28,6 +28,39 @@ def energy_distance(one: Array, other: Array) -> Array:
     return 2 * jnp.mean(distances(one, other)) - _within(one) - _within(other)
 
 
+def class_energy_distance(
+    one: Array, one_labels: Array, other: Array, other_labels: Array, classes: int
+) -> Array:
+    """Tell how far two labelled sets lie apart class by class: the mean of their energy distances.
+
+    A generator that makes one image per class is near the whole set, and far from each class.
+
+    Args:
+      one: float32 `[n, d]`.
+      one_labels: int32 `[n]`.
+      other: float32 `[m, d]`.
+      other_labels: int32 `[m]`; of a class with one image its own spread is unknown, taken for 0.
+      classes: how many there are; one without two images in `one` and one in `other`
+        does not count.
+
+    Returns:
+      A float32 scalar, in the unit of the features; NaN where no class counts.
+    """
+    mine, theirs = (jax.nn.one_hot(labels, classes) for labels in (one_labels, other_labels))
+
+    def mean(x: Array, x_is: Array, y: Array, y_is: Array, pairs: Array) -> Array:
+        total = jnp.einsum("nc,nm,mc->c", x_is, distances(x, y), y_is)
+        return total / jnp.maximum(pairs, 1)
+
+    n, m = mine.sum(axis=0), theirs.sum(axis=0)
+    between = mean(one, mine, other, theirs, n * m)
+    within = (
+        mean(one, mine, one, mine, n * (n - 1)),
+        mean(other, theirs, other, theirs, m * (m - 1)),
+    )
+    return jnp.mean(2 * between - within[0] - within[1], where=(n >= 2) & (m >= 1))
+
+
 def nearest_of_own_class(features: Array, labels: Array) -> Array:
     """Tell how far, on average, an image lies from the nearest other one of its class.
 

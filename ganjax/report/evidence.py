@@ -38,11 +38,15 @@ def gan(r: dict[str, Any]) -> dict[str, Any] | None:
     block = r.get("gan") or {}
     runs = [run for run in block.get("history") or [] if run and run.get("update")]
 
-    def chart(name: str, *curves: tuple[str, int, str]) -> LineChart | None:
+    looks = [run for run in block.get("signs") or [] if run and run.get("update")]
+
+    def chart(
+        name: str, *curves: tuple[str, int, str], runs: list[dict[str, Any]] = runs
+    ) -> LineChart | None:
         return plots.line_chart(
             name,
             [
-                Curve(label, hue, [(run["update"], run[key]) for run in runs if run.get(key)])
+                Curve(label, hue, [_numbers(run, key) for run in runs if run.get(key)])
                 for label, hue, key in curves
             ],
         )
@@ -59,8 +63,35 @@ def gan(r: dict[str, Any]) -> dict[str, Any] | None:
             ("for generated images", 2, "fake_logits"),
         ),
     ]
+    watched = [
+        chart(
+            "Distance to held-out images",
+            ("generated images, smaller is better", 1, "distance"),
+            runs=looks,
+        ),
+        chart(
+            "Variety, and learning by heart",
+            ("variety within a class (real images: 1)", 1, "variety"),
+            ("how much the judge knows its training images by heart", 2, "by_heart"),
+            runs=looks,
+        ),
+    ]
     found = [c for c in charts if c]
-    return {"charts": found, "runs": len(runs), "updates": block.get("updates")} if found else None
+    if not found:
+        return None
+    return {
+        "charts": found,
+        "watched": [c for c in watched if c],
+        "kept": [f"{update:,}" for update in block.get("kept") or []],
+        "runs": len(runs),
+        "updates": block.get("updates"),
+    }
+
+
+def _numbers(run: dict[str, Any], key: str) -> tuple[list[float], list[float]]:
+    """Return the updates and values of a curve, without those that were no finite numbers."""
+    found = [(x, y) for x, y in zip(run["update"], run[key], strict=False) if y is not None]
+    return [x for x, _ in found], [y for _, y in found]
 
 
 def classifier_curves(r: dict[str, Any]) -> LineChart | None:

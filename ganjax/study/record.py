@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ class Record:
       validation: accuracy of every candidate at its best update, `[candidates]`.
       curves: validation accuracy of every candidate at every evaluation.
       history: the GAN's losses.
+      signs: what the looks at the GAN saw.
+      kept: the update whose generator was kept.
       parameters: parameter counts.
       seconds: what each part cost.
       labels: of the test images, int32 `[n]`.
@@ -30,7 +33,9 @@ class Record:
     entries: dict[str, Entry]
     validation: list[float]
     curves: dict[str, list]
-    history: dict[str, list[float]]
+    history: dict[str, list[Any]]
+    signs: dict[str, list[Any]]
+    kept: int
     parameters: dict[str, int]
     seconds: dict[str, float]
     labels: np.ndarray

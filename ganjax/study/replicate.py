@@ -210,6 +210,8 @@ def _conclude(
         validation=accuracy.tolist(),
         curves=outcome.curves,
         history=outcome.gan.history,
+        signs=outcome.gan.signs,
+        kept=outcome.gan.update,
         parameters={
             **outcome.gan.parameters(),
             "classifier": parameter_count(entrants.best) // classifiers,

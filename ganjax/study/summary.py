@@ -29,6 +29,8 @@ def summarise(
         "validation": _validation(contest, records),
         "gan": {
             "history": [record.history for record in records],
+            "signs": [record.signs for record in records],
+            "kept": [record.kept for record in records],
             "updates": config.gan.updates,
             "parameters": {
                 name: records[0].parameters[name] for name in ("generator", "discriminator")

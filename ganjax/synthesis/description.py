@@ -158,7 +158,7 @@ def functions(description: Description) -> Functions:
         init,
         skip_bad(gan.step),
         partial(sample_batch, batch_size=description.config.batch_size),
-        look_at(gan, features(description.size, description.channels)),
+        look_at(gan, features(description.size, description.channels), description.classes),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ganjax.data.atomic import write_bytes_atomically, write_json_atomically
@@ -20,18 +21,21 @@ def write_weights(folder: Path, trees: Mapping[str, Any], facts: Mapping[str, An
 
     Args:
       folder: where.
-      trees: nested mappings of arrays; each is named by its path, such as
-        `generator/params/Dense_0/bias`.
+      trees: nested arrays; each is named by its path, such as `generator/params/Dense_0/bias`.
       facts: any JSON value, to be kept with them.
 
     Raises:
       UserError: safetensors is not installed.
     """
+    leaves = jax.tree_util.tree_leaves_with_path(dict(trees))
+    # In C's order: safetensors writes the memory of a transposed array as it lies
     arrays = {
-        "/".join(str(part.key) for part in path): np.asarray(leaf)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(dict(trees))
+        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf, order="C")
+        for path, leaf in leaves
     }
-    content = _safetensors().save(arrays)
+    if len(arrays) < len(leaves):
+        raise ValueError("two arrays have the same path")
+    content = _safetensors().numpy.save(arrays)
     about = {
         "facts": dict(facts),
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -45,22 +49,26 @@ def read_weights(folder: Path) -> dict[str, Any]:
     """Read what `write_weights` wrote: nested dictionaries of arrays.
 
     Raises:
-      UserError: the files are missing, damaged, or do not belong together.
+      UserError: the files are missing, damaged, or do not belong together; or safetensors is not
+        installed.
     """
     try:
         content = (folder / ARRAYS).read_bytes()
-        expected = json.loads((folder / WORDS).read_text())["sha256"]
-    except (OSError, ValueError, KeyError) as error:
+        about = json.loads((folder / WORDS).read_text())
+        expected = about["sha256"]
+        dtypes = {name: jnp.dtype(array["dtype"]) for name, array in about["arrays"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder} holds no whole weights: {error}") from None
     if hashlib.sha256(content).hexdigest() != expected:
         raise UserError(f"{folder / ARRAYS} is damaged: it is not what {WORDS} was written for")
     found: dict[str, Any] = {}
-    for name, array in _safetensors().load(content).items():
+    # Not by safetensors.numpy, which reads no bfloat16
+    for name, array in _safetensors().deserialize(content):
         *above, last = name.split("/")
         place = found
         for part in above:
             place = place.setdefault(part, {})
-        place[last] = array
+        place[last] = np.frombuffer(array["data"], dtypes[name]).reshape(array["shape"])
     return found
 
 
@@ -69,4 +77,4 @@ def _safetensors() -> Any:
         import safetensors.numpy
     except ImportError:
         raise UserError("weights need safetensors: pip install safetensors") from None
-    return safetensors.numpy
+    return safetensors

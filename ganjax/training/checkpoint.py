@@ -12,6 +12,7 @@ importer of Orbax.
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,8 +26,9 @@ from jax.experimental import multihost_utils
 from jax.sharding import SingleDeviceSharding
 
 from ganjax.data import manifest
-from ganjax.data.atomic import write_json_atomically
+from ganjax.data.atomic import write_bytes_atomically
 from ganjax.errors import UserError
+from ganjax.training import distributed
 
 State = TypeVar("State")
 
@@ -35,8 +37,6 @@ MARGIN = 1.1
 """Room that a checkpoint needs, as a multiple of its arrays' bytes."""
 
 FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
-FULL_IN_WORDS = ("No space left", "File too large", "quota exceeded", "RESOURCE_EXHAUSTED")
-"""As Orbax reports them."""
 
 
 class DiskFull(OSError):
@@ -78,7 +78,6 @@ class Checkpoints:
         self.folder, self.keep, self.say = Path(folder).absolute(), keep, say
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
-        self._tidy = False
 
     def latest(self) -> int | None:
         """Return the newest step saved, or None; it is not verified."""
@@ -88,25 +87,29 @@ class Checkpoints:
         """Save a state and what was recorded, whole or not at all.
 
         The state is copied before this returns, so that it may be donated; it is written in the
-        background, except with several processes, which write together. All of them call this.
+        background, except with several processes, which write together. All of them call this; what
+        one of them meets while they write ends the run, as the others are in the middle of it.
+        Checkpoints of later steps, which a training that went back has left, are removed.
 
         Args:
           step: of the state.
           state: arrays, on whatever devices.
-          record: any JSON value.
+          record: any JSON value; NaN and infinity are none.
           anchor: a training may go back to it; the newest anchor is kept.
 
         Raises:
           DiskFull: there is no room, or there was none for the checkpoint before.
+          OSError: the checkpoint before could not be written for another reason.
         """
         self.wait()
-        self._check_room(state)
         content = {"anchor": anchor, "arrays": _arrays(state), "record": record}
+        text = json.dumps(content, allow_nan=False).encode()  # the caller goes on to change it
+        self._check_room(state, len(text))
         if jax.process_count() > 1:
-            self._write(step, state, content)
+            self._write(step, state, text)
             return
-        held = jax.tree.map(lambda leaf: np.array(leaf, copy=True), state)
-        text = json.loads(json.dumps(content))  # the caller goes on to change its record
+        # On a CPU, what device_get returns may be the very memory that is donated next
+        held = jax.tree.map(lambda leaf: np.array(leaf, copy=True), jax.device_get(state))
         self._pending = self._writer.submit(self._write, step, held, text)
 
     def check(self) -> None:
@@ -119,6 +122,7 @@ class Checkpoints:
 
         Raises:
           DiskFull: there was no room.
+          OSError: something else of the disk's.
         """
         pending, self._pending = self._pending, None
         if pending is not None:
@@ -171,11 +175,12 @@ class Checkpoints:
             if path.name.isdecimal() and path.is_dir()
         ]
 
-    def _check_room(self, state: Any) -> None:
+    def _check_room(self, state: Any, more: int) -> None:
         needed = MARGIN * sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + manifest.CHUNK
+        needed += more
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
-        if free < needed:
+        if distributed.agreed(free < needed):
             raise DiskFull(
                 f"a checkpoint needs {needed / 1e6:,.0f} MB, but {self.folder} has "
                 f"{free / 1e6:,.0f} MB left; {self._last_words()}"
@@ -185,41 +190,49 @@ class Checkpoints:
         latest = self.latest()
         return "there is none yet" if latest is None else f"that of update {latest:,} is whole"
 
-    def _write(self, step: int, state: Any, content: dict[str, Any]) -> None:
+    def _write(self, step: int, state: Any, text: bytes) -> None:
         """Write a checkpoint beside its place, then move it there."""
-        first = jax.process_index() == 0
+        first = distributed.is_first()
         partial, place = self.folder / f"{SAVING}{step}", self.folder / str(step)
-        if first:
-            self._remove_leftovers()
-        _meet(f"begin {step}")
         try:
+            if first:
+                self._remove_leftovers()
+            _meet(f"begin {step}")
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
                 checkpointer.save(partial / "state", args=ocp.args.StandardSave(state))
             if first:
-                write_json_atomically(partial / "record.json", content)
+                write_bytes_atomically(partial / "record.json", text)
                 manifest.write(partial)
                 self._remove(place)  # one of the same step that was passed over, or went back
                 os.rename(partial, place)
-                _flush_names(self.folder)
-                self._prune()
+                manifest.flush_names(self.folder)
+                self._prune(step)
         except Exception as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            if _is_full(error):
-                said = str(error).splitlines()[0][:200]
-                raise DiskFull(
-                    f"the checkpoint of update {step:,} could not be written to {self.folder} "
-                    f"({said}); {self._last_words()}"
-                ) from error
-            raise
+            if first:
+                shutil.rmtree(partial, ignore_errors=True)
+            number = _system_error(error)
+            if number is None:
+                raise
+            raise self._refused(step, number) from error
         _meet(f"end {step}")
 
-    def _prune(self) -> None:
-        """Remove all but the newest checkpoints and the newest anchor."""
-        steps = sorted(self._steps(), reverse=True)
+    def _refused(self, step: int, number: int) -> OSError:
+        alone = jax.process_count() == 1  # otherwise the others wait: none may go on without
+        return (DiskFull if number in FULL and alone else OSError)(
+            f"the checkpoint of update {step:,} could not be written to {self.folder} "
+            f"({os.strerror(number)}); {self._last_words()}"
+        )
+
+    def _prune(self, newest: int) -> None:
+        """Remove all but the newest checkpoints and the newest anchor.
+
+        Those after the one just written are damaged, or of a course that was given up: if they
+        counted among the newest, what is written now would be removed at once.
+        """
+        steps = sorted((step for step in self._steps() if step <= newest), reverse=True)
         anchor = next((step for step in steps if self._is_anchor(step)), None)
-        for step in steps[self.keep :]:
-            if step != anchor:
-                self._remove(self.folder / str(step))
+        for step in {*self._steps()} - {*steps[: self.keep], anchor}:
+            self._remove(self.folder / str(step))
 
     def _is_anchor(self, step: int) -> bool:
         try:
@@ -236,12 +249,10 @@ class Checkpoints:
             shutil.rmtree(removed, ignore_errors=True)
 
     def _remove_leftovers(self) -> None:
-        """Remove what killed runs left; once, by the run that holds the folder."""
-        if not self._tidy and self.folder.is_dir():
-            for path in self.folder.iterdir():
-                if path.name.startswith((SAVING, REMOVED)):
-                    shutil.rmtree(path, ignore_errors=True)
-        self._tidy = True
+        """Remove what killed runs left: only the one run that holds the folder saves in it."""
+        for path in self.folder.iterdir():
+            if path.name.startswith((SAVING, REMOVED)):
+                shutil.rmtree(path, ignore_errors=True)
 
     def _read(self, step: int, like: State) -> State:
         here = SingleDeviceSharding(jax.local_devices()[0])
@@ -280,17 +291,9 @@ def _meet(where: str) -> None:
         multihost_utils.sync_global_devices(f"checkpoint {where}")
 
 
-def _is_full(error: BaseException) -> bool:
-    if isinstance(error, OSError) and error.errno in FULL:
-        return True
-    return any(words in str(error) for words in FULL_IN_WORDS)
-
-
-def _flush_names(folder: Path) -> None:
-    """Flush a folder's own entries to the disk, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _system_error(error: Exception) -> int | None:
+    """Return the system's number of an error, which Orbax gives in the error's text only."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"os_error_code='(\d+)'", str(error))
+    return int(found[1]) if found else None

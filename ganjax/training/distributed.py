@@ -6,6 +6,7 @@ roll call at the coordinator's address first, and join JAX's own service there w
 
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic, sleep
@@ -54,6 +55,8 @@ def connect(
         that has not come in time; the message names it.
     """
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    # JAX's preemption service would take SIGTERM away from `ganjax.interruption`
+    jax.config.update("jax_enable_preemption_service", False)
     if address == "auto":
         if processes is not None or process_id is not None:
             raise UserError("--distributed auto finds --processes and --process-id: leave them out")
@@ -74,6 +77,7 @@ def connect(
     else:
         live_port = _answer_the_roll(address, host, port, processes, process_id, timeout)
         liveness.join(host, live_port, process_id, heartbeat)
+        address = _relay(host, port)
     jax.distributed.initialize(
         address,
         processes,
@@ -151,6 +155,36 @@ def agreed_signal() -> str | None:
 def _after_ours(heartbeat: float) -> int:
     """Return JAX's own heartbeat: it ends a process with pages of its own, so ours speaks first."""
     return max(10, round(3 * heartbeat))
+
+
+def _relay(host: str, port: int) -> str:
+    """Return a local address that leads to process 0, and stays open when that is gone.
+
+    JAX aborts a process, with pages of its own, the moment its connection to process 0 breaks: too
+    soon for `liveness` to say what happened.
+    """
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=_lead, args=(server, host, port), daemon=True).start()
+    return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def _lead(server: socket.socket, host: str, port: int) -> None:
+    while True:
+        near, _ = server.accept()
+        try:
+            far = socket.create_connection((host, port), timeout=SECONDS_TO_SPEAK)
+        except OSError:
+            near.close()  # JAX's service is not there yet: JAX tries again
+            continue
+        far.settimeout(None)
+        for ends in ((near, far), (far, near)):
+            threading.Thread(target=_pass_on, args=ends, daemon=True).start()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while chunk := source.recv(2**16):
+            sink.sendall(chunk)
 
 
 def _join_by_itself(timeout: float, heartbeat: float) -> None:

@@ -7,7 +7,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from ganjax.data.loader import Resident, normalise
-from ganjax.metrics.energy import energy_distance, nearest_of_own_class
+from ganjax.metrics.energy import (
+    class_energy_distance,
+    energy_distance,
+    nearest_of_own_class,
+)
 from ganjax.training import guard
 from ganjax.training.gan import GAN
 from ganjax.training.state import GANState
@@ -43,17 +47,21 @@ def with_sampling_variables(state: GANState, variables: Variables) -> GANState:
     return replace(state, generator=variables, ema_params=variables["params"])
 
 
-def look_at(gan: GAN, features: Features) -> Callable[..., tuple[guard.Guarded, dict[str, Array]]]:
+def look_at(
+    gan: GAN, features: Features, classes: int | None
+) -> Callable[..., tuple[guard.Guarded, dict[str, Array]]]:
     """Build the function that looks at a GAN, and keeps its generator where none was better.
 
     Args:
       gan: its functions.
       features: sees images as a classifier of the same classes does.
+      classes: how many the GAN is told of; None for one without labels.
 
     Returns:
       `(guarded state, Reference) -> (guarded state, signs)`, pure. The signs are float32 scalars:
 
-      - `distance`, the energy distance of generated to held-out images, the less the better;
+      - `distance`, the energy distance of generated to held-out images, the less the better; where
+        there are labels, that of all images plus the mean of that within each class;
       - `variety`, how far generated images of a class lie from their nearest neighbours, in units
         of how far real ones do: near 1 where all is well, 0 where each class is one image;
       - `by_heart`, how much better the discriminator knows its training images than held-out ones,
@@ -70,8 +78,13 @@ def look_at(gan: GAN, features: Features) -> Callable[..., tuple[guard.Guarded, 
             return features(reference.features, images)
 
         real, held = normalise(seen.images), normalise(held_out.images)
-        distance = energy_distance(see(made), see(held))
-        nearest = [nearest_of_own_class(see(images), seen.labels) for images in (made, real)]
+        made_seen, held_seen = see(made), see(held)
+        distance = energy_distance(made_seen, held_seen)
+        if classes is not None:
+            distance += class_energy_distance(
+                made_seen, seen.labels, held_seen, held_out.labels, classes
+            )
+        nearest = [nearest_of_own_class(x, seen.labels) for x in (made_seen, see(real))]
         d_seen, d_held, d_made = (
             jnp.mean(gan.logits(state, images, labels))
             for images, labels in (

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -101,3 +102,40 @@ def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a file; give a folder"), lock.hold(tmp_path / "file"):
         pass
+
+
+def test_who_asks_for_the_owner_turns_nobody_away(tmp_path):
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            lock.owner(tmp_path)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(50):
+            with lock.hold(tmp_path):
+                pass
+    finally:
+        stop.set()
+        asking.join()
+
+
+def test_one_that_has_let_go_holds_no_one_up_whatever_its_host(tmp_path, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(socket, "gethostname", lambda: "elsewhere")
+        with lock.hold(tmp_path):
+            opened = open(tmp_path / ".lock", "a+b")  # noqa: SIM115 - as one does who waits
+    assert lock._held_by_another(opened) is None
+    opened.close()
+
+
+def test_without_locks_of_the_system_words_and_age_decide(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "fcntl", None)
+    with lock.hold(tmp_path):
+        with pytest.raises(UserError, match="in use by another run"), lock.hold(tmp_path):
+            pass
+        long_ago = time.time() - lock.SECONDS_WITHOUT_SIGN - 1
+        os.utime(tmp_path / ".lock", (long_ago, long_ago))
+        assert lock.owner(tmp_path) is None

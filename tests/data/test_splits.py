@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from ganjax.data import splits
 from ganjax.data.sources import Dataset, Source, load
 from ganjax.data.splits import draw, part
 from ganjax.errors import UserError
@@ -113,3 +114,23 @@ def test_class_with_fewer_than_asked_is_named_with_the_largest_possible():
         drawn(numbered((40, 6, 40)), per_class=8)
     assert "class bee has 6" in str(caught.value)
     assert "--per-class 6" in str(caught.value)
+
+
+def test_a_part_of_each_class_is_held_out_and_the_rest_is_left():
+    labels = np.repeat(np.arange(3, dtype=np.int32), (4, 30, 100))
+    images = np.arange(134, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    dataset = Dataset("toy", images, labels, ("few", "some", "many"))
+    fit, held_out = splits.hold_out(dataset, 0.1, seed=3)
+    assert held_out.counts().tolist() == [0, 3, 10]  # a class of 4 spares none
+    both = np.concatenate([fit.images, held_out.images]).ravel()
+    assert sorted(both.tolist()) == list(range(134))
+    again = splits.hold_out(dataset, 0.1, seed=3)[1]
+    np.testing.assert_array_equal(again.images, held_out.images)
+    other = splits.hold_out(dataset, 0.1, seed=4)[1]
+    assert (other.images != held_out.images).any()
+
+
+def test_of_a_large_set_no_more_is_held_out_than_choosing_takes():
+    labels = np.arange(30_000, dtype=np.int32) % 2
+    dataset = Dataset("toy", np.zeros((30_000, 1, 1, 1), np.uint8), labels, ("a", "b"))
+    assert len(splits.hold_out(dataset, 0.5, seed=0)[1]) == splits.MOST_HELD_OUT

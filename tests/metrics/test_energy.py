@@ -7,7 +7,12 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import energy_distance as of_scipy
 
-from ganjax.metrics.energy import distances, energy_distance, nearest_of_own_class
+from ganjax.metrics.energy import (
+    class_energy_distance,
+    distances,
+    energy_distance,
+    nearest_of_own_class,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -44,6 +49,27 @@ def test_a_set_without_variety_is_far_from_one_with_it():
     centre = jnp.zeros((100, 8))
     assert float(energy_distance(real, fresh)) < 0.1
     assert min(float(energy_distance(real, x)) for x in (collapsed, centre)) > 1
+
+
+def test_class_by_class_it_is_the_mean_over_the_classes():
+    one, other = (jnp.float32(RNG.normal(size=(count, 4))) for count in (30, 20))
+    labels, other_labels = jnp.arange(30) % 3, jnp.arange(20) % 3
+    found = jax.jit(class_energy_distance, static_argnums=4)(one, labels, other, other_labels, 5)
+    own = [energy_distance(one[labels == c], other[other_labels == c]) for c in range(3)]
+    np.testing.assert_allclose(found, np.mean(own), rtol=1e-5)
+
+
+def test_one_image_per_class_is_near_the_whole_set_and_far_from_each_class():
+    centres = 10 * RNG.normal(size=(10, 8))
+    labels = np.arange(200) % 10
+    real, fresh = (jnp.float32(centres[labels] + RNG.normal(size=(200, 8))) for _ in range(2))
+    collapsed = fresh[:10][labels]
+    near, far = (float(energy_distance(x, real)) for x in (fresh, collapsed))
+    class_near, class_far = (
+        float(class_energy_distance(x, labels, real, labels, 10)) for x in (fresh, collapsed)
+    )
+    assert far - near < 0.5
+    assert class_far - class_near > 2
 
 
 def test_the_nearest_of_the_own_class_is_found():

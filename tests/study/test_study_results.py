@@ -41,6 +41,8 @@ def make_records(*, replicates=5, seeds=2, images=600, gain=0.0, spread=0.0, cho
                 validation=[0.9] * len(CANDIDATES),
                 curves={"update": [10], "accuracy": [[0.9] * len(CANDIDATES)]},
                 history={"update": [10.0]},
+                signs={"update": [10], "distance": [1.0]},
+                kept=10,
                 parameters={"generator": 1, "discriminator": 1, "classifier": 1},
                 seconds={"gan": 1.0, "classifiers": 1.0, "test": 1.0},
                 labels=labels,

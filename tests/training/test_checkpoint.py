@@ -55,6 +55,21 @@ def test_what_was_saved_is_restored_bit_by_bit(three):
     chex.assert_trees_all_equal_shapes_and_dtypes(found.state, make(3))
 
 
+def test_a_state_is_restored_on_other_devices_than_it_was_on(tmp_path):
+    def placed(devices, axes):
+        mesh = jax.make_mesh((devices,), ("all",), devices=jax.devices()[:devices])
+        where = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+        return {"rows": jax.device_put(jnp.arange(48.0).reshape(8, 6), where)}
+
+    store = Checkpoints(tmp_path)
+    store.save(1, placed(8, ("all",)), {})
+    for wanted in (placed(2, (None, "all")), placed(1, ()), placed(4, ())):
+        found = store.restore(like=wanted).state["rows"]
+        assert found.sharding == wanted["rows"].sharding
+        np.testing.assert_array_equal(found, np.arange(48.0).reshape(8, 6))
+    store.close()
+
+
 def files_of(folder):
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
@@ -146,6 +161,21 @@ def test_the_newest_ones_and_the_newest_anchor_are_kept(tmp_path):
     store.close()
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_a_training_that_went_back_left_after_it_is_removed(tmp_path, damaged):
+    store = Checkpoints(tmp_path, keep=1)
+    store.save(2, make(2), {}, anchor=True)
+    store.save(8, make(8), {})
+    store.wait()
+    if damaged:
+        (tmp_path / "8" / "record.json").unlink()
+    assert store.restore(like=make(0), anchor=not damaged).step == 2
+    store.save(4, make(4), {})
+    store.wait()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4"]
+    store.close()
+
+
 def test_a_state_is_copied_before_it_is_donated(tmp_path):
     store = Checkpoints(tmp_path, keep=40)
     add = jax.jit(lambda state: jax.tree.map(lambda leaf: leaf + 1, state), donate_argnums=0)
@@ -171,6 +201,16 @@ def test_a_record_that_changes_later_is_saved_as_it_was(tmp_path):
     record["history"].append(2)
     assert store.restore(like=make(0)).record == {"history": [1]}
     store.close()
+
+
+def test_a_record_that_is_no_json_is_refused_at_once(tmp_path):
+    store = Checkpoints(tmp_path)
+    for record in ({"loss": float("nan")}, {"loss": jnp.zeros(())}):
+        with pytest.raises((ValueError, TypeError), match="JSON"):
+            store.save(1, make(1), record)
+    store.save(1, make(1), {})
+    store.close()
+    assert Checkpoints(tmp_path).latest() == 1
 
 
 def test_free_space_is_looked_at_first(tmp_path, monkeypatch):
@@ -204,7 +244,9 @@ def test_a_disk_that_fills_while_writing_is_told_at_once_and_harms_nothing(tmp_p
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # as a disk of 100 kB
     try:
         store.save(2, large, {})
-        with pytest.raises(DiskFull, match=r"update 2 could not be written .*update 1 is whole"):
+        with pytest.raises(
+            DiskFull, match=r"update 2 could .* \(File too large\); .*update 1 is whole"
+        ):
             check_for_ever(store)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -214,36 +256,61 @@ def test_a_disk_that_fills_while_writing_is_told_at_once_and_harms_nothing(tmp_p
     store.close()
 
 
+def test_what_else_the_system_refuses_is_said_but_is_no_full_disk(tmp_path):
+    store = Checkpoints(tmp_path)
+    store.save(1, make(1), {})
+    store.wait()
+    (tmp_path / ".saving-2").touch()  # where a folder is to be made
+    store.save(2, make(2), {})
+    with pytest.raises(OSError, match=r"update 2 .*\(Not a directory\).*update 1") as caught:
+        store.wait()
+    assert not isinstance(caught.value, DiskFull)
+    store.save(3, make(3), {})
+    assert store.restore(like=make(0)).step == 3
+    store.close()
+
+
 SAVE_FOR_EVER = """
-import sys, jax.numpy as jnp
+import os, sys
+import jax.numpy as jnp
 from pathlib import Path
 from ganjax.training.checkpoint import Checkpoints
-store = Checkpoints(Path(sys.argv[1]))
-step = (store.latest() or 0) + 1
-while True:
-    store.save(step, {"weights": jnp.full((300, 300), float(step))}, {"step": step})
-    print(step, flush=True)
-    step += 1
+for line in sys.stdin:  # one child for each, so that all is imported once
+    if child := os.fork():
+        os.waitpid(child, 0)
+        print("dead", flush=True)
+        continue
+    print(os.getpid(), flush=True)
+    store = Checkpoints(Path(sys.argv[1]))
+    step = store.latest() or 0
+    while True:
+        step += 1
+        store.save(step, {"weights": jnp.full((300, 300), float(step))}, {"step": step})
+        print(step, flush=True)
 """
 
 
 def test_kills_in_the_middle_of_saves_leave_a_whole_checkpoint(tmp_path):
     rng, like = np.random.default_rng(0), {"weights": jnp.zeros((300, 300))}
     inside = 0
-    for _ in range(4):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SAVE_FOR_EVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        begun = int(process.stdout.readline())
-        time.sleep(rng.uniform(0.1, 0.4))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        inside += any(path.name.startswith(".") for path in tmp_path.iterdir())
-        found = Checkpoints(tmp_path).restore(like=like)
-        assert found.step >= begun - 1
-        assert found.record == {"step": found.step}
-        assert np.unique(found.state["weights"]).tolist() == [found.step]
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVE_FOR_EVER, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+    ) as parent:  # fmt: skip
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        for _ in range(10):
+            print(file=parent.stdin)
+            child, _, second = (int(parent.stdout.readline()) for _ in range(3))
+            time.sleep(rng.uniform(0.05, 0.3))
+            os.kill(child, signal.SIGKILL)
+            begun = [second, *map(int, iter(parent.stdout.readline, "dead\n"))][-1]
+            inside += any(path.name.startswith(".") for path in tmp_path.iterdir())
+            found = Checkpoints(tmp_path).restore(like=like)
+            assert found.step >= begun - 1  # to begin one waits for the one before
+            assert (found.record, found.passed_over) == ({"step": found.step}, [])
+            assert np.unique(found.state["weights"]).tolist() == [found.step]
+        parent.stdin.close()
     store = Checkpoints(tmp_path)
     store.save(10_000, like, {})
     store.close()

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from time import monotonic, sleep
 
 import jax
 import numpy as np
@@ -16,8 +17,9 @@ from ganjax.config import GANConfig, TrainConfig
 from ganjax.data import sources
 from ganjax.data.export import write_labelled_images
 from ganjax.errors import UserError
+from ganjax.interruption import EXIT_CODE
 from ganjax.synthesis import train_run
-from ganjax.training import distributed
+from ganjax.training import distributed, liveness
 
 TINY = {
     "width": 8, "latent_size": 4, "batch_size": 8, "updates": 6, "augment": "none", "r1_weight": 0.0
@@ -124,6 +126,8 @@ def test_an_error_in_one_process_ends_all_of_them(images, tmp_path):
 def roll(monkeypatch):
     """Call and answer the roll in threads of this process, without joining JAX's service."""
     monkeypatch.setattr(jax.distributed, "initialize", lambda *args, **kwargs: None)
+    monkeypatch.setattr(liveness, "accept", lambda *args: None)  # it is the whole process's
+    monkeypatch.setattr(liveness, "join", lambda *args: None)
     port = free_port()
 
     def connect(processes, process_id, timeout):
@@ -232,3 +236,27 @@ def test_a_folder_decodes_only_what_is_taken(tmp_path):
     assert len(unread) == 6
     with pytest.raises(UserError, match=r"0\.png"):
         unread.take(np.array([3]))
+
+
+def test_where_one_is_killed_the_same_commands_end_as_if_nothing_had_been(images, tmp_path):
+    config = TrainConfig(source=images, gan=GANConfig(**{**TINY, "updates": 60}))
+    alone = train_run.train(config, tmp_path / "alone")
+    out = tmp_path / "run"
+    command = ["train", images, "--out", out, *FLAGS[:3], "--gan.updates=60", *FLAGS[4:]]
+    command += ["--checkpoint-seconds", "0"]
+    address = f"127.0.0.1:{free_port()}"
+    joined = ["--distributed", address, "--processes", 2, "--process-id"]
+    started = [start([*command, *joined, i], cache=tmp_path / "cache") for i in range(2)]
+    deadline = monotonic() + PATIENCE
+    while not any(out.glob("checkpoints/1?")) and monotonic() < deadline:
+        sleep(0.05)
+    started[1].kill()
+    _, errors = started[0].communicate(timeout=60)
+    assert started[0].returncode == EXIT_CODE, errors
+    assert "process 1 has gone" in errors
+    results = run_together(2, command, cache=tmp_path / "cache")
+    assert [code for code, _, _ in results] == [0, 0], results
+    found = synthesis.load(out)
+    assert (int(found.state.step), found.update) == (60, alone.update)
+    for wanted, got in zip(jax.tree.leaves(alone.state), jax.tree.leaves(found.state), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-2, atol=1e-4)

@@ -310,7 +310,10 @@ def test_a_step_changes_both_networks_their_average_and_the_batch_statistics(con
         )
         assert min(jax.tree.leaves(moved)) > 0, (name, moved)
     assert all(np.isfinite(value) for value in metrics.values())
-    assert set(metrics) == {"discriminator_loss", "generator_loss", "real_logits", "fake_logits"}
+    assert set(metrics) == {
+        "discriminator_loss", "generator_loss", "real_logits", "fake_logits",
+        "discriminator_gradient", "generator_gradient",
+    }  # fmt: skip
 
 
 def test_the_average_shares_no_buffer_with_the_generator():
