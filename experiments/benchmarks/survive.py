@@ -56,7 +56,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     rng = random.Random(args.seed)
-    command = "python -m experiments.benchmarks.survive --kills 100 --study-kills 20 --signals 20"
+    command = (
+        f"python -m experiments.benchmarks.survive --kills {args.kills} "
+        f"--study-kills {args.study_kills} --signals {args.signals}"
+    )
     found: dict[str, Any] = {"command": command, "environment": environment.describe()}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)

@@ -30,6 +30,11 @@ LONGEST_MESSAGE = 1000
 
 ALL_HERE = "all here"
 SECONDS_TO_SPEAK = 5.0
+SECONDS_TO_SEE = 2.0
+
+
+class _Ending:
+    agreed = False  # by all processes of the run
 
 
 def connect(
@@ -92,17 +97,20 @@ def connect(
 def session(*given: Any, **named: Any) -> Iterator[None]:
     """Be connected, as by `connect`, and take leave at the end.
 
-    A process that fails alone takes no leave: the others end when they see it gone. One whose
-    partner is gone waits a moment for that to be seen, and said, before its own error is raised.
+    Where all processes agreed to end, each waits for the others. One that fails alone tells them,
+    and they end too. One whose partner is gone waits a moment for that to be seen, and said, before
+    its own error is raised.
     """
     connect(*given, **named)
     try:
         yield
-    except (UserError, SystemExit, interruption.Interrupted):  # all processes end like this
-        liveness.leave()
-        raise
-    except jax.errors.JaxRuntimeError:
-        sleep(SECONDS_TO_SPEAK)
+    except BaseException as error:
+        if _Ending.agreed:
+            liveness.leave()
+        else:
+            if isinstance(error, RuntimeError | ValueError):  # what a broken collective raises
+                liveness.blame(SECONDS_TO_SEE)
+            liveness.fail(_exit_code(error))
         raise
     liveness.leave()
 
@@ -127,6 +135,7 @@ def together(work: Callable[[], Result]) -> Result:
     except UserError as error:
         wrong = str(error)
     said = [_text(row) for row in multihost_utils.process_allgather(_bytes(wrong))]
+    _Ending.agreed = any(said)
     for process, line in enumerate(said):
         if line and is_first():
             raise UserError(line if process == 0 else f"process {process}: {line}")
@@ -149,7 +158,15 @@ def agreed_signal() -> str | None:
         return own
     number = 0 if own is None else signal.Signals[own].value
     found = int(np.max(multihost_utils.process_allgather(np.asarray(number))))
+    _Ending.agreed = found > 0
     return signal.Signals(found).name if found else None
+
+
+def _exit_code(error: BaseException) -> int:
+    """Return the code that the command line ends with because of an error."""
+    if isinstance(error, interruption.Interrupted):
+        return interruption.EXIT_CODE
+    return 2 if isinstance(error, UserError) else 1
 
 
 def _after_ours(heartbeat: float) -> int:

@@ -6,6 +6,7 @@ every now and then. A connection that closes without a farewell, or is silent to
 its process is gone: process 0 tells the others which, and every process ends with code 75.
 """
 
+import atexit
 import os
 import socket
 import sys
@@ -15,9 +16,11 @@ from time import monotonic, sleep
 
 from ganjax.interruption import EXIT_CODE
 
-SIGN, FAREWELL, GONE = "sign", "farewell", "gone"
+SIGN, FAREWELL, FAILED, GONE = "sign", "farewell", "failed", "gone"
 SIGNS_PER_HEARTBEAT = 4
+STOPPED = "it stopped, and says itself why"
 SECONDS_TO_TELL = 0.5
+SECONDS_TO_INTRODUCE = 5.0
 
 
 class _Ties:
@@ -26,6 +29,10 @@ class _Ties:
     peers: dict[int, socket.socket] = {}  # noqa: RUF012 - there is one of it in a process
     left: set[int] = set()  # noqa: RUF012
     speaking = threading.Lock()
+    failed: int | None = None
+    failure = threading.Event()
+    ending = threading.Event()
+    last_word = threading.Lock()
 
 
 def accept(server: socket.socket, processes: int, heartbeat: float) -> None:
@@ -36,11 +43,20 @@ def accept(server: socket.socket, processes: int, heartbeat: float) -> None:
       processes: how many there are, process 0 included.
       heartbeat: seconds without a sign after which one counts as gone.
     """
-    server.settimeout(heartbeat)
+    deadline = monotonic() + heartbeat
     while len(_Ties.peers) < processes - 1:
-        connection, _ = server.accept()
-        who = int(_line(connection))
-        _tie(who, connection, heartbeat)
+        missing = sorted(set(range(1, processes)) - set(_Ties.peers))
+        server.settimeout(max(deadline - monotonic(), 0.001))
+        connection = None
+        try:
+            connection, _ = server.accept()
+            connection.settimeout(SECONDS_TO_INTRODUCE)
+            _tie(missing[missing.index(int(_line(connection)))], connection, heartbeat)
+        except (OSError, ValueError):  # nobody came, or a stranger
+            if connection:
+                connection.close()
+            if monotonic() > deadline:
+                _end(missing[0], "it answered the roll, and did not come")
     _start(heartbeat)
 
 
@@ -54,8 +70,31 @@ def join(host: str, port: int, own: int, heartbeat: float) -> None:
 
 def leave() -> None:
     """Say farewell to all: this process ends as it should, and nobody is to end because of it."""
+    _Ties.ending.set()
     _tell(FAREWELL)
-    _Ties.left.update(_Ties.peers)
+
+
+def fail(code: int) -> None:
+    """Tell the others that this process ends with an error, and let it end without them.
+
+    Args:
+      code: what it ends with. JAX would first wait for minutes for the others to end too.
+    """
+    if not _Ties.peers:
+        return
+    _Ties.ending.set()
+    _tell(FAILED)
+    atexit.register(_exit, code)  # what is registered last is called first: before JAX
+
+
+def blame(seconds: float) -> None:
+    """Wait whether an error here comes of another process; if one is gone, this one ends with it.
+
+    Args:
+      seconds: how long to wait to hear of it.
+    """
+    if _Ties.peers and _Ties.failure.wait(seconds) and _Ties.failed is not None:
+        _end(_Ties.failed, STOPPED)
 
 
 def _tie(who: int, connection: socket.socket, heartbeat: float) -> None:
@@ -99,6 +138,12 @@ def _listen(who: int, connection: socket.socket, heartbeat: float) -> None:
         if word == FAREWELL:
             _Ties.left.add(who)
             return
+        if word == FAILED:  # perhaps so does this one, of the same error, and says more
+            _Ties.failed = who
+            _Ties.failure.set()
+            if not _Ties.ending.wait(heartbeat):
+                _end(who, STOPPED)
+            return
         if word.startswith(GONE):
             _, number, why = word.split(maxsplit=2)
             _end(int(number), why)
@@ -117,15 +162,22 @@ def _line(connection: socket.socket) -> str:
 
 def _end(who: int, why: str) -> None:
     """End this process because another is gone, after telling the others which."""
-    if who in _Ties.left:
-        sys.exit()  # it had said farewell: only this thread ends
+    if who in _Ties.left or not _Ties.last_word.acquire(blocking=False):
+        sys.exit()  # it had said farewell, or this process is ending: only this thread ends
     print(
         f"ganjax: process {who} has gone ({why}): this run is stopped. Start all its processes "
         "again with the same commands, and it goes on from the last checkpoint",
         file=sys.stderr,
         flush=True,
     )
-    if who:  # else there is nobody to tell, and JAX is about to end this process its own way
+    if 0 not in _Ties.peers:  # this is process 0, whom all the others hear
         _tell(f"{GONE} {who} {why}")
         sleep(SECONDS_TO_TELL)
     os._exit(EXIT_CODE)
+
+
+def _exit(code: int) -> None:
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)

@@ -225,7 +225,7 @@ class _Course:
             self._save(anchor=anchor and self.healthy, needed=needed)
             if needed:
                 self.store.wait()
-        if signal and not last:
+        if signal:  # in all processes, since all have agreed on it
             raise interruption.Interrupted(signal)
 
     def result(self) -> Result:
