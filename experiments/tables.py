@@ -142,10 +142,10 @@ def survival() -> str:
         return train[name] + study[name]
 
     return (
-        f"Measured: after {train['kills']} SIGKILLs of a training, {train['inside_a_save']} of them "
-        f"inside a save, and {study['kills']} of a study, {count('lost')} checkpoints were lost, "
-        f"{count('damaged')} folders damaged, and {count('wrong')} of {count('finished')} runs ended "
-        "otherwise than the undisturbed one, byte by byte; of "
+        f"Measured: after {train['kills']} SIGKILLs of a training, {train['inside_a_save']} of "
+        f"them inside a save, and {study['kills']} of a study, {count('lost')} checkpoints were "
+        f"lost, {count('damaged')} folders damaged, and {count('wrong')} of {count('finished')} "
+        "runs ended otherwise than the undisturbed one, byte by byte; of "
         f"{signals['sent']} signals {signals['code_75_and_a_line']} ended with code 75 and the "
         f"command to go on, after at most {signals['longest_s']:.1f} s (`{found['command']}`). "
         "A DCGAN on 200 images without T(x) collapses (`python -m experiments.collapse --data-dir "

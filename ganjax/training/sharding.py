@@ -144,7 +144,7 @@ def init_state(
 
 
 def everywhere(tree: State, mesh: Mesh) -> State:
-    """Put a copy of arrays, the same in every process, on each device; keys are copied too."""
+    """Put a copy of arrays on each device: those of process 0, should processes differ in a bit."""
     _check_mesh(mesh)
     place = NamedSharding(mesh, P())
 
@@ -152,6 +152,8 @@ def everywhere(tree: State, mesh: Mesh) -> State:
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             data = copied(jax.random.key_data(leaf))
             return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+        if jax.process_count() > 1:
+            leaf = multihost_utils.broadcast_one_to_all(leaf)
         return jax.device_put(np.asarray(leaf), place)
 
     return jax.tree.map(copied, tree)

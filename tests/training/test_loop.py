@@ -1,5 +1,8 @@
 """The loop and its checkpoints: a training cut anywhere goes on as if it had not been."""
 
+import os
+import shutil
+import signal
 from dataclasses import dataclass
 
 import chex
@@ -10,9 +13,10 @@ import pytest
 
 from ganjax import models, training
 from ganjax.config import Upkeep
+from ganjax.interruption import Interrupted, honour_signals
 from ganjax.ops import augment, policy
 from ganjax.training import loop
-from ganjax.training.checkpoint import Checkpoints
+from ganjax.training.checkpoint import Checkpoints, DiskFull
 from ganjax.typing import Batch
 
 KEY = jax.random.key(0)
@@ -208,3 +212,55 @@ def test_restoring_from_nothing_says_where_nothing_was(tmp_path):
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         store.restore(like={"step": jnp.int32(0)})
     store.close()
+
+
+def full_after(monkeypatch, calls):
+    """Let the disk be full from the given look at it on, for ever or until it is undone."""
+    seen, usage = [], shutil.disk_usage("/")
+
+    def look(folder):
+        seen.append(folder)
+        return usage._replace(free=0) if len(seen) > calls else usage
+
+    monkeypatch.setattr(shutil, "disk_usage", look)
+
+
+def test_on_a_full_disk_a_training_stops_and_what_was_saved_stays(
+    run, uninterrupted, tmp_path, monkeypatch
+):
+    full_after(monkeypatch, 2)
+    with pytest.raises(DiskFull, match=r"0 MB left; that of update 4 is whole"):
+        run(12, folder=tmp_path, upkeep=Upkeep(checkpoint_seconds=0))
+    monkeypatch.undo()
+    resumed = run(12, folder=tmp_path)
+    chex.assert_trees_all_equal(resumed.state, uninterrupted.state)
+
+
+def test_or_it_goes_on_as_long_as_there_is_something_to_compute(run, tmp_path, monkeypatch):
+    full_after(monkeypatch, 2)
+    said, upkeep = [], Upkeep(checkpoint_seconds=0, on_disk_full="go-on")
+    with pytest.raises(DiskFull):  # the end of it must be kept
+        run(12, folder=tmp_path, upkeep=upkeep, say=said.append)
+    assert len(said) == 3
+    assert all(line.endswith("going on without") for line in said)
+
+
+def test_a_signal_is_heeded_after_the_call_with_the_state_saved(
+    call, init, data, uninterrupted, run, tmp_path
+):
+    calls = []
+
+    def signalled(*given, **named):
+        calls.append(given)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return call(*given, **named)
+
+    settings = {"updates": 12, "steps_per_call": 2, "folder": tmp_path}
+    with honour_signals(), pytest.raises(Interrupted, match="SIGTERM"):
+        loop.train(signalled, init(KEY), data, KEY, **settings)
+    assert len(calls) == 3
+    assert Checkpoints(tmp_path).latest() == 6
+    resumed = run(12, folder=tmp_path)
+    chex.assert_trees_all_equal(resumed.state, uninterrupted.state)
+    assert resumed.history == uninterrupted.history
