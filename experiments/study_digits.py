@@ -48,7 +48,8 @@ def keep(out: Path, name: str) -> None:
     """Copy a study's results, without the long curves, into experiments/results."""
     found = json.loads((out / "results.json").read_text())
     for part in ("gan", "classifier"):
-        found[part].pop("history", None)
+        for curves in ("history", "signs"):
+            found[part].pop(curves, None)
     write_json_atomically(RESULTS / f"{name}.json", found)
 
 

@@ -76,8 +76,11 @@ def answers() -> str:
             f"| {_percent(found['arms'][decisive['baseline']]['accuracy'])} "
             f"| {_percent(found['arms'][decisive['arm']]['accuracy'])} "
             f"| {100 * decisive['difference']:+.1f} ({100 * decisive['low']:+.1f} to "
-            f"{100 * decisive['high']:+.1f}) | {verdict[found['verdict']['helps']]} |"
+            f"{100 * decisive['high']:+.1f}) | {verdict[found['verdict']['helps']]}"
+            f"{'' if 'kept' in found['gan'] else ' (1)'} |"
         )
+    if any(row.endswith("(1) |") for row in rows):
+        rows += ["", "(1) Of an earlier version, which kept the last generator, not the nearest."]
     return "\n".join(rows)
 
 

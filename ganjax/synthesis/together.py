@@ -15,7 +15,7 @@ from ganjax.progress import Progress, Silent
 from ganjax.synthesis import description as descriptions
 from ganjax.synthesis.description import Description
 from ganjax.synthesis.reference import reference
-from ganjax.synthesis.trained import Trained, leave_weights, load
+from ganjax.synthesis.trained import Trained, leave_weights, load, warn_of_collapse
 from ganjax.training import side_by_side
 from ganjax.training.checkpoint import Checkpoints
 from ganjax.training.loop import Looks, Result, Series, train
@@ -70,7 +70,10 @@ def train_together(
     if waiting:
         _train_and_part(waiting, description, shared, upkeep, progress)
     shutil.rmtree(shared, ignore_errors=True)
-    return [load(own.folder, say=progress.say) for own in assignments]
+    gans = [load(own.folder, say=progress.say) for own in assignments]
+    for gan in gans:
+        warn_of_collapse(gan, progress)
+    return gans
 
 
 def _train_and_part(

@@ -38,7 +38,7 @@ from ganjax.training.sharding import (
     place_data,
     to_host,
 )
-from ganjax.training.watch import sampling_variables, with_sampling_variables
+from ganjax.training.watch import COLLAPSED, sampling_variables, with_sampling_variables
 from ganjax.typing import Key
 
 
@@ -155,6 +155,7 @@ def train_in(
         )
     guarded = found.state if mesh is None else to_host(found.state)
     gan = conclude(description, guarded, found.history, found.signs)
+    warn_of_collapse(gan, progress)
     if is_first():
         leave_weights(folder, gan)
     return gan
@@ -168,6 +169,17 @@ def conclude(
     if np.isfinite(guarded.quality):
         state, update = with_sampling_variables(state, guarded.best), int(guarded.best_step)
     return Trained(description, description.build(), state, update, history, signs)
+
+
+def warn_of_collapse(gan: Trained, progress: Progress) -> None:
+    """Say so where the generator that was kept makes one image per class."""
+    variety = dict(zip(gan.signs["update"], gan.signs.get("variety", []), strict=False))
+    kept = variety.get(gan.update)
+    if kept is not None and kept < COLLAPSED:
+        progress.say(
+            f"the GAN has collapsed: within a class, its images vary {kept:.2f} times as much as real "
+            "ones. Give T(x) (--gan.augment diffaugment), a --gan.r1-weight above 0, or more images"
+        )
 
 
 def leave_weights(folder: Path, gan: Trained) -> None:

@@ -1,6 +1,8 @@
 """A GAN trained in a folder is found there again, whole, without its training images."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -109,3 +111,14 @@ def test_loading_before_the_first_checkpoint_says_to_train_again(run, tmp_path):
 
 def test_equal_descriptions_share_what_they_compile(description, dataset):
     assert describe(CONFIG, dataset).build() is description.build()
+
+
+def test_a_generator_that_makes_one_image_per_class_is_told(run, dataset):
+    _, gan = run
+    said = []
+    listener = SimpleNamespace(say=said.append)
+    for variety, lines in ((0.3, 0), (0.04, 1), (None, 0)):
+        signs = {"update": [gan.update], "variety": [variety]}
+        trained.warn_of_collapse(replace(gan, signs=signs), listener)
+        assert len(said) == lines
+        said.clear()
