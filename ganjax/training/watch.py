@@ -22,8 +22,8 @@ Features = Callable[[Variables, Array], Array]
 
 
 COLLAPSED = 0.1
-"""Variety below which each class has become one image (measured on Fashion-MNIST, 20 per class: 0.25
-to 0.33 in trainings that go well, 0.01 to 0.05 in collapsed ones)."""
+"""Variety below which each class has become one image (on Fashion-MNIST, 20 per class: 0.25 to 0.33
+in trainings that go well, 0.01 to 0.05 in collapsed ones)."""
 
 
 class Reference(NamedTuple):
