@@ -232,8 +232,8 @@ class Upkeep:
       keep: checkpoints that are kept, the newest ones; each holds the best generator so far too.
       on_disk_full: "stop" where a checkpoint cannot be written, or "go-on" without it as long as
         there is something to compute.
-      step_timeout: seconds that one compiled call may take, compilation included, before the run
-        ends and says where it hung; None for no limit.
+      step_timeout: seconds that one compiled call may take, with its compilation and what follows
+        it, before the run ends and says where it hung; None for no limit.
       deterministic: add up in the same order every time on a GPU too, which is slower: a run that
         goes on is then the very same; on a CPU it is anyway.
     """

@@ -133,7 +133,7 @@ def train(
       note: says metrics in a few words, for `tick`.
       looks: how to look at the state from time to time; None for not at all.
       anchor_every: updates between the states that a training may go back to, a multiple of
-        `steps_per_call`; None for none but the first.
+        `steps_per_call`; None for none.
       upkeep: how often checkpoints are written, and what is done about trouble.
 
     Returns:
@@ -157,10 +157,10 @@ def train(
                 with watchdog.limit(upkeep.step_timeout, where):
                     if not course.advance(call, data, steps):
                         continue
-                if looks and course.done % looks.every == 0:
-                    course.look(looks.look)
-                anchor = anchor_every is not None and course.done % anchor_every == 0
-                course.keep_if_due(anchor=anchor, last=course.done == updates)
+                    if looks and course.done % looks.every == 0:
+                        course.look(looks.look)
+                    anchor = anchor_every is not None and course.done % anchor_every == 0
+                    course.keep_if_due(anchor=anchor, last=course.done == updates)
     finally:
         if store:
             store.close()
@@ -186,6 +186,7 @@ class _Course:
         self.signs: Series = {"update": []}
         self.roll_backs = np.zeros(key.shape, int)
         self.pending: tuple[int, Metrics] | None = None
+        self.healthy = True
         self.saved = monotonic()
 
     def begin(self, *, anchored: bool) -> None:
@@ -217,8 +218,8 @@ class _Course:
         signal = distributed.agreed_signal()
         if self.store:
             self._unless_full(self.store.check, needed=last)
-        due = self.store is not None and (anchor or signal or self._is_time())
-        if not (due or last) or not self._note():
+        due = last or signal or (self.store is not None and (anchor or self._is_time()))
+        if not due or not self._note():
             return
         if self.store:
             needed = last or signal is not None

@@ -264,3 +264,12 @@ def test_a_signal_is_heeded_after_the_call_with_the_state_saved(
     resumed = run(12, folder=tmp_path)
     chex.assert_trees_all_equal(resumed.state, uninterrupted.state)
     assert resumed.history == uninterrupted.history
+
+
+def test_a_signal_ends_a_training_without_a_folder_too(call, init, data):
+    def signalled(*given, **named):
+        os.kill(os.getpid(), signal.SIGINT)
+        return call(*given, **named)
+
+    with honour_signals(), pytest.raises(Interrupted, match="SIGINT"):
+        loop.train(signalled, init(KEY), data, KEY, updates=12, steps_per_call=2)
