@@ -199,7 +199,9 @@ def experiments() -> str:
         f"Classifiers trained on {found['config']['generated']:,} of its images recognise "
         f"{score['generated']} of the test images; trained on as many real ones, {score['real']} "
         "([samples](experiments/results/mlp_gan.png)).\n"
-        "- `python -m experiments.study_digits`: the studies in the table above."
+        "- `python -m experiments.study_digits`: the studies in the table above.\n"
+        "- `python -m experiments.collapse --data-dir ~/tensorflow_datasets`: what the guard saves "
+        "of a training that collapses."
     )
 
 
