@@ -3,9 +3,9 @@
     python -m experiments.study_digits
 
 which is `ganjax study digits --out runs/digits`, then a copy of its results.json (all but the
-curves) at experiments/results/study_digits.json. On 2 cores of a Xeon 1.3 minutes once compiled;
-expect the best arm with generated images near 92.7 %, the best without near 92.3 %, a gain of +0.5
-points (-0.4 to +1.3), verdict "cannot tell".
+curves) at experiments/results/study_digits.json. On 2 cores of a Xeon 1.6 minutes once compiled;
+expect the best arm with generated images near 91.6 %, the best without near 92.0 %, a gain of -0.4
+points (-2.0 to +1.2), verdict "cannot tell".
 
 The same for other sources and sizes, with the arguments of `ganjax study`; on the same machine 13
 minutes at 20 per class: expect 71.5 % with and 71.1 % without, +0.3 points (-1.3 to +1.9), "cannot

@@ -25,6 +25,8 @@ SECONDS_WITHOUT_SIGN = 120.0
 """After which a lock of another host, whose processes one cannot ask for, is stale."""
 
 SECONDS_TO_ASK_AGAIN = 0.3
+SECONDS_FOR_WORDS = 5.0
+"""Within which an owner writes who it is; what holds a lock longer without a word only asks."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class Owner:
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.started}"
+
+
+NOBODY_KNOWN = Owner("this host", 0, "an unknown time", "")
 
 
 @contextmanager
@@ -96,7 +101,7 @@ def _taken(folder: Path) -> IO[bytes]:
     An owner removes the file before it lets go, so a lock counts only on the file that is in the
     folder still. One that asks who holds it, or has not written its words yet, needs a moment.
     """
-    deadline = monotonic() + SECONDS_TO_ASK_AGAIN
+    start = monotonic()
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +113,8 @@ def _taken(folder: Path) -> IO[bytes]:
             same = os.path.samestat(os.fstat(file.fileno()), (folder / LOCK).stat())
             if same and other is None:
                 return file
-            if same and monotonic() > deadline:
+            patience = SECONDS_TO_ASK_AGAIN if other != NOBODY_KNOWN else SECONDS_FOR_WORDS
+            if same and monotonic() > start + patience:
                 file.close()
                 raise UserError(
                     f"{folder} is in use by another run ({other}): wait for it, stop it, or give "
@@ -124,7 +130,7 @@ def _held_by_another(file: IO[bytes], *, take: bool = True) -> Owner | None:
         try:
             fcntl.flock(file, (fcntl.LOCK_EX if take else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except OSError:
-            return _read(file) or Owner("this host", 0, "an unknown time", "")
+            return _read(file) or NOBODY_KNOWN
     found = _read(file)
     if found is None or (fcntl is not None and found.host == socket.gethostname()):
         return None
