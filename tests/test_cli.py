@@ -423,7 +423,7 @@ def test_a_stopped_training_says_so_and_goes_on_to_the_same_end(
 
     command = ["train", "digits", "--out", tmp_path / "gan", *TINY]
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "Terminal", StopAtThree)
+        patch.setattr("ganjax.cli.train.Terminal", StopAtThree)
         found = ganjax(*command)
     assert found.code == EXIT_CODE
     assert "SIGTERM: saving after this call\n" in found.err

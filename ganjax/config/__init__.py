@@ -1,0 +1,40 @@
+"""What a person can set, as frozen dataclasses: checked when made, JSON in and out, named presets.
+
+Configurations stay at the top of the house (`study`, `cli`): the rooms below take plain values.
+"""
+
+from ganjax.config.checks import LARGEST_SEED
+from ganjax.config.networks import (
+    LARGEST_FOR_MLP,
+    ClassifierConfig,
+    GANConfig,
+    LossName,
+    Network,
+    PolicyName,
+    Precision,
+)
+from ganjax.config.runs import Preset, StudyConfig, TrainConfig, study_preset
+from ganjax.config.stored import COMMAND, LOCK, claim_folder, differences, to_json
+from ganjax.config.upkeep import DiskFullRule, Upkeep
+
+__all__ = [
+    "COMMAND",
+    "LARGEST_FOR_MLP",
+    "LARGEST_SEED",
+    "LOCK",
+    "ClassifierConfig",
+    "DiskFullRule",
+    "GANConfig",
+    "LossName",
+    "Network",
+    "PolicyName",
+    "Precision",
+    "Preset",
+    "StudyConfig",
+    "TrainConfig",
+    "Upkeep",
+    "claim_folder",
+    "differences",
+    "study_preset",
+    "to_json",
+]

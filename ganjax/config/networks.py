@@ -1,0 +1,122 @@
+"""How each network is trained: the GANs, and the classifiers of a study."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ganjax.config.checks import at_least, one_of, positive
+from ganjax.errors import UserError
+
+Network = Literal["auto", "dcgan", "mlp"]
+LossName = Literal["non_saturating", "minimax", "hinge", "least_squares", "wasserstein"]
+Precision = Literal["auto", "float32", "bfloat16"]
+PolicyName = Literal["diffaugment", "classical", "none"]
+
+LARGEST_FOR_MLP = 16
+"""Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
+
+
+@dataclass(frozen=True)
+class GANConfig:
+    """How the GAN of each replicate is trained.
+
+    Attributes:
+      network: "dcgan" (convolutional), "mlp" (fully connected), or "auto": mlp for images of up
+        to 16 pixels a side, dcgan for larger ones.
+      width: channels of the narrowest convolution, or units of the narrowest layer; by default 32
+        for dcgan, 128 for mlp.
+      latent_size: numbers that each image is made from.
+      loss: the adversarial loss.
+      augment: T(x), which real and generated images pass before the discriminator.
+      augment_strength: factor on the limits of T(x).
+      r1_weight: weight of the R1 penalty (arXiv 1801.04406); 0 leaves it out.
+      learning_rate: of Adam with beta1 0.5, for both networks.
+      ema_decay: per update, of the averaged generator that samples are drawn from.
+      batch_size: real images per update.
+      updates: updates of each network.
+      precision: what the networks compute in, "float32" or "bfloat16" (parameters, optimizer and
+        statistics are float32 in both); "auto": bfloat16 on a GPU or TPU, float32 on a CPU.
+    """
+
+    network: Network = "auto"
+    width: int | None = None
+    latent_size: int = 64
+    loss: LossName = "non_saturating"
+    augment: PolicyName = "diffaugment"
+    augment_strength: float = 0.5
+    r1_weight: float = 0.1
+    learning_rate: float = 2e-4
+    ema_decay: float = 0.999
+    batch_size: int = 64
+    updates: int = 2000
+    precision: Precision = "auto"
+
+    def for_size(self, size: int) -> "GANConfig":
+        """Return the configuration with what depends on the images' size filled in."""
+        network = self.network
+        if network == "auto":
+            network = "mlp" if size <= LARGEST_FOR_MLP else "dcgan"
+        width = self.width or (128 if network == "mlp" else 32)
+        return dataclasses.replace(self, network=network, width=width)
+
+    def __post_init__(self):
+        one_of("network", self.network, get_args(Network))
+        one_of("loss", self.loss, get_args(LossName))
+        one_of("augment", self.augment, get_args(PolicyName))
+        one_of("precision", self.precision, get_args(Precision))
+        at_least(self, 1, "latent_size", "updates")
+        if self.width is not None:
+            at_least(self, 1, "width")
+        at_least(self, 2, "batch_size")
+        at_least(self, 0, "r1_weight", "augment_strength")
+        positive(self, "learning_rate")
+        if not 0 <= self.ema_decay < 1:
+            raise UserError(f"ema_decay must be at least 0 and below 1, not {self.ema_decay}")
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """How the classifiers of a study are trained, all alike, and what validation chooses from.
+
+    Attributes:
+      width: channels of the first convolution.
+      learning_rate: of Adam.
+      batch_size: images per update, real and generated together.
+      updates: updates of each classifier, the same in every arm.
+      evaluations: how many times, evenly spaced, validation looks (and may choose to stop).
+      seeds: classifiers per candidate, with other initial weights and batches; their mean counts.
+      ratios: parts of each batch that may be generated; 0 is always among them.
+      strengths: strengths of the classical policy; 0 is always among them.
+      flip: whether mirroring left and right keeps an image's label. Never assumed.
+      precision: what the networks compute in, as for the GAN.
+    """
+
+    width: int = 16
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+    updates: int = 800
+    evaluations: int = 10
+    seeds: int = 2
+    ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
+    strengths: tuple[float, ...] = (0.0, 0.5, 1.0)
+    flip: bool = False
+    precision: Precision = "auto"
+
+    def __post_init__(self):
+        one_of("precision", self.precision, get_args(Precision))
+        at_least(self, 1, "width", "updates", "evaluations", "seeds")
+        at_least(self, 2, "batch_size")
+        positive(self, "learning_rate")
+        if self.updates % self.evaluations:
+            raise UserError(
+                f"updates ({self.updates}) must be a multiple of evaluations ({self.evaluations})"
+            )
+        for name in ("ratios", "strengths"):
+            values = tuple(float(value) for value in getattr(self, name))
+            if len(values) < 2 or values[0] != 0 or sorted(set(values)) != list(values):
+                raise UserError(
+                    f"{name} must begin with 0 and rise, with at least two values, not {values}"
+                )
+            object.__setattr__(self, name, values)  # a list read from JSON becomes a tuple
+        if self.ratios[-1] > 1:
+            raise UserError(f"ratios are parts of a batch, at most 1, not {self.ratios[-1]}")

@@ -1,0 +1,130 @@
+"""All that decides the outcome of a run: of a study, with its presets, and of one training."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from ganjax.config.checks import at_least, check_seed, one_of, positive
+from ganjax.config.networks import ClassifierConfig, GANConfig
+from ganjax.errors import UserError
+
+Preset = Literal["quick", "standard", "thorough"]
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """All that decides the outcome of a study; the same values give the same study again.
+
+    Attributes:
+      source: where the images come from: digits, tfds:NAME or folder:PATH.
+      data_dir: where prepared TFDS sets are.
+      per_class: labelled images per class in each replicate's draw, validation included.
+      replicates: how many times everything is repeated from a fresh draw.
+      seed: of every random choice.
+      preset: which preset the rest was taken from.
+      test_fraction: part sealed for the test where the source has no test split of its own.
+      validation_fraction: part of each draw that chooses, and is never trained on.
+      smallest_gain: the smallest gain in accuracy worth having; below it, "does not help".
+      pool: generated images per replicate that the classifiers draw from.
+      gan: how the GANs are trained.
+      classifier: how the classifiers are trained.
+    """
+
+    source: str
+    data_dir: str | None = None
+    per_class: int = 20
+    replicates: int = 5
+    seed: int = 0
+    preset: Preset = "standard"
+    test_fraction: float = 0.4
+    validation_fraction: float = 0.25
+    smallest_gain: float = 0.01
+    pool: int = 5000
+    gan: GANConfig = field(default_factory=GANConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+
+    def __post_init__(self):
+        if self.per_class < 2:
+            raise UserError(
+                f"--per-class must be at least 2 (one image to train on, one to validate on), "
+                f"not {self.per_class}: try --per-class 20"
+            )
+        if self.replicates < 3:
+            raise UserError(
+                f"--replicates must be at least 3, not {self.replicates}: with fewer, the 95 % "
+                "interval that the verdict rests on cannot be trusted"
+            )
+        check_seed(self.seed)
+        at_least(self, 1, "pool")
+        positive(self, "smallest_gain")
+        for name in ("test_fraction", "validation_fraction"):
+            if not 0 < getattr(self, name) < 1:
+                raise UserError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that decides the outcome of training one GAN.
+
+    Attributes:
+      source: where the images come from: digits, tfds:NAME or folder:PATH.
+      data_dir: where prepared TFDS sets are.
+      per_class: labelled images per class to train on; None for all of them.
+      seed: of every random choice.
+      conditional: whether the GAN is told the labels, so that it can make images of a class.
+      validation_fraction: part of each class that is never trained on, but decides which state of
+        the generator is kept; 0 keeps the last.
+      init_from: folder of another run whose weights to begin with, and nothing else of it.
+      gan: how it is trained.
+    """
+
+    source: str
+    data_dir: str | None = None
+    per_class: int | None = None
+    seed: int = 0
+    conditional: bool = True
+    validation_fraction: float = 0.1
+    init_from: str | None = None
+    gan: GANConfig = field(default_factory=GANConfig)
+
+    def __post_init__(self):
+        if self.per_class is not None and self.per_class < 1:
+            raise UserError(f"--per-class must be at least 1, not {self.per_class}")
+        if not 0 <= self.validation_fraction < 1:
+            raise UserError(
+                "validation_fraction must be at least 0 and below 1, not "
+                f"{self.validation_fraction}"
+            )
+        check_seed(self.seed)
+
+
+def study_preset(preset: Preset, source: str, **given: Any) -> StudyConfig:
+    """Return a study's configuration: the preset's values under the ones given.
+
+    "quick" is for a first look (minutes, wide intervals), "standard" for an answer, "thorough" for
+    a paper: more replicates, longer training, finer choices.
+    """
+    one_of("preset", preset, get_args(Preset))
+    values: dict[str, Any] = dict(_PRESETS[preset])
+    values.update({name: value for name, value in given.items() if value is not None})
+    return StudyConfig(source=source, preset=preset, **values)
+
+
+_PRESETS: dict[Preset, dict[str, Any]] = {
+    "quick": {
+        "replicates": 3,
+        "gan": GANConfig(updates=1000),
+        "classifier": ClassifierConfig(updates=400, seeds=1),
+    },
+    "standard": {"replicates": 5, "gan": GANConfig(), "classifier": ClassifierConfig()},
+    "thorough": {
+        "replicates": 10,
+        "gan": GANConfig(updates=10_000),
+        "classifier": ClassifierConfig(
+            width=32,
+            updates=3000,
+            evaluations=20,
+            seeds=3,
+            ratios=(0.0, 0.25, 0.5, 0.75),
+        ),
+    },
+}
