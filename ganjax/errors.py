@@ -10,3 +10,12 @@ class UserError(Exception):
 
 class SealedTestError(RuntimeError):
     """A sealed test set was asked for a second, different look."""
+
+
+def quoted(name: object) -> str:
+    """Return a name of somebody else's as one line that prints as it is.
+
+    A file's name may hold newlines, a terminal's codes, or marks that turn the text around; each
+    becomes its escape.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))

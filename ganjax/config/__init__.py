@@ -13,6 +13,7 @@ from ganjax.config.networks import (
     PolicyName,
     Precision,
 )
+from ganjax.config.reading import LARGEST_SIDE, SMALLEST_SIDE, BadRule, Reading
 from ganjax.config.runs import Preset, StudyConfig, TrainConfig, study_preset
 from ganjax.config.stored import COMMAND, LOCK, claim_folder, differences, to_json
 from ganjax.config.upkeep import DiskFullRule, Upkeep
@@ -21,7 +22,10 @@ __all__ = [
     "COMMAND",
     "LARGEST_FOR_MLP",
     "LARGEST_SEED",
+    "LARGEST_SIDE",
     "LOCK",
+    "SMALLEST_SIDE",
+    "BadRule",
     "ClassifierConfig",
     "DiskFullRule",
     "GANConfig",
@@ -30,6 +34,7 @@ __all__ = [
     "PolicyName",
     "Precision",
     "Preset",
+    "Reading",
     "StudyConfig",
     "TrainConfig",
     "Upkeep",

@@ -79,10 +79,13 @@ def pad_to_power_of_two(images: np.ndarray) -> np.ndarray:
 def at_network_size(source: Source) -> Source:
     """Return a source with its images padded by `pad_to_power_of_two`."""
 
-    def padded(dataset: Dataset) -> Dataset:
-        return replace(dataset, images=pad_to_power_of_two(dataset.images))
+    def padded(dataset: Dataset | None) -> Dataset | None:
+        return dataset and replace(dataset, images=pad_to_power_of_two(dataset.images))
 
-    return Source(padded(source.train), padded(source.test) if source.test else None)
+    train = replace(source.train, images=pad_to_power_of_two(source.train.images))
+    return source._replace(
+        train=train, validation=padded(source.validation), test=padded(source.test)
+    )
 
 
 def unread_at_network_size(images: Unread) -> Unread:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganjax.config import Reading
+from ganjax.data.listing import Bad
 from ganjax.errors import UserError
 
 Tell = Callable[[int, int], None]
@@ -25,12 +27,15 @@ class Dataset:
       images: uint8 `[n, height, width, channels]`, 1 or 3 channels.
       labels: int32 `[n]`, indices into `class_names`.
       class_names: what the labels mean.
+      files: where each image came from, relative to the source: str objects `[n]`, or None for
+        sources without files of their own.
     """
 
     name: str
     images: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
+    files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -41,7 +46,8 @@ class Dataset:
 
     def take(self, indices: np.ndarray) -> "Dataset":
         """Return the images at some indices, in that order."""
-        return replace(self, images=self.images[indices], labels=self.labels[indices])
+        files = None if self.files is None else self.files[indices]
+        return replace(self, images=self.images[indices], labels=self.labels[indices], files=files)
 
     only = take
 
@@ -83,19 +89,44 @@ class Unread:
 
 
 class Source(NamedTuple):
-    """A source's images: to train on, and the test split that it brings, if it brings one."""
+    """A source's images.
+
+    Attributes:
+      train: those to train on.
+      test: the test split that it brings, if it brings one.
+      validation: likewise.
+      bad: what was left out, and why.
+      notes: what was done to the images that a person should know, a line each.
+    """
 
     train: Dataset
-    test: Dataset | None
+    test: Dataset | None = None
+    validation: Dataset | None = None
+    bad: tuple[Bad, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def splits(self) -> dict[str, Dataset]:
+        """Return the splits that there are, by name: train, validation, test."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: own for name, own in named.items() if own is not None}
 
 
-def load(source: str, *, data_dir: str | Path | None = None, tell: Tell | None = None) -> Source:
+def load(
+    source: str,
+    *,
+    data_dir: str | Path | None = None,
+    reading: Reading = Reading(),
+    cache: bool = True,
+    tell: Tell | None = None,
+) -> Source:
     """Read a source.
 
     Args:
       source: `digits` (scikit-learn's 1,797 scans of 8x8), `tfds:NAME` (prepared in `data_dir`) or
         `folder:PATH` (one folder per class, or train/ and test/ of such folders).
       data_dir: where TFDS keeps its prepared sets; only for `tfds:`.
+      reading: what size and channels they are brought to, and what is done about bad ones.
+      cache: keep decoded images in the cache folder, and take them from there.
       tell: told how many images have been read.
 
     Returns:
@@ -163,7 +194,7 @@ def checked(source: Source) -> Source:
             f"{source.train.name} has {classes} class with images; a classifier needs at least 2: "
             "give a set with one folder (or label) per class"
         )
-    for own in filter(None, source):
+    for own in source.splits().values():
         if own.images.dtype != np.uint8:
             raise UserError(f"{own.name} has {own.images.dtype} pixels; 8 bits are needed")
         if own.images.shape[1:] != source.train.images.shape[1:]:
