@@ -30,7 +30,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": _cores(),
+        "cores": cores(),
         "memory_gb": _memory_gb(),
         "backend": jax.default_backend(),
         "device": devices[0].device_kind,
@@ -59,6 +59,13 @@ def peak_memory_gb(*, of_children: bool = False) -> float:
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def cache_folder() -> Path:
     """Return where decoded images and compiled programs are kept: `GANJAX_CACHE` or the user's."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ganjax"
@@ -81,11 +88,6 @@ def be_deterministic() -> None:
     """
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
-
-
-def _cores() -> int | None:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _memory_gb() -> float | None:

@@ -118,29 +118,39 @@ def one_class_only(path):
     return [image_folder(path / "photos", {"a": 20})], "a classifier needs at least 2"
 
 
-def several_sizes(path):
+def many_broken_images(path):
     source = image_folder(path / "photos", {"a": 10, "b": 10})
-    image_folder(path / "photos", {"b": 10}, size=(9, 8))
-    return [source], "mixes sizes or channels"
+    for i in range(2):
+        (path / "photos" / "b" / f"x{i}.png").write_text("no image")
+    return [source], "2 of the 12 images of class b cannot be used, more than 10%"
 
 
-def several_channel_counts(path):
-    source = image_folder(path / "photos", {"a": 10, "b": 10})
-    image_folder(path / "photos", {"b": 10}, mode="RGB")
-    return [source], "mixes sizes or channels"
+def a_broken_image_that_may_not_be(path):
+    source = image_folder(path / "photos", {"a": 10, "b": 20})
+    (path / "photos" / "b" / "x.png").write_text("no image")
+    return [source, "--on-bad", "fail"], "b/x.png is no image in a format that is read"
 
 
-def too_large_images(path):
-    source = image_folder(path / "photos", {"a": 10, "b": 10}, size=(129, 8))
-    return [source], "resize them to at most 128 pixels a side"
+def an_impossible_size(path):
+    return ["digits", "--size", "129"], "--size must be at most 128, not 129"
+
+
+def an_impossible_number_of_channels(path):
+    return ["digits", "--channels", "2"], "--channels must be 1 (grey) or 3 (colour), not 2"
+
+
+def an_imbalance_the_wrong_way_round(path):
+    return ["digits", "--imbalance", "0.1"], "--imbalance must be at least 1"
+
+
+def leaking_test_images(path):
+    for split in ("train", "test"):
+        source = image_folder(path / "photos" / split, {"a": 20, "b": 20})
+    return [f"folder:{path / 'photos'}"], "--allow-leakage"
 
 
 def no_images_per_class(path):
     return ["digits", "--per-class", "0"], "--per-class must be at least "
-
-
-def no_data_dir(path):
-    return ["tfds:fashion_mnist"], "tfds:fashion_mnist needs --data-dir"
 
 
 def unprepared_set(path):
@@ -162,8 +172,9 @@ def impossible_updates(path):
 
 BAD = [
     unknown_source, forgotten_prefix, missing_folder, empty_folder, empty_class, too_few_images,
-    one_class_only, several_sizes, several_channel_counts, too_large_images, no_images_per_class,
-    no_data_dir, unprepared_set, negative_seed, huge_seed, impossible_updates,
+    one_class_only, many_broken_images, a_broken_image_that_may_not_be, an_impossible_size,
+    an_impossible_number_of_channels, an_imbalance_the_wrong_way_round, leaking_test_images,
+    no_images_per_class, unprepared_set, negative_seed, huge_seed, impossible_updates,
 ]  # fmt: skip
 
 
@@ -226,7 +237,8 @@ def test_a_file_in_place_of_the_folder_is_refused_and_left_alone(verb, ganjax, t
 
 def test_an_unknown_verb_is_refused_with_those_there_are(ganjax):
     check_refused(
-        ganjax("studdy", "digits"), "unknown verb 'studdy': give study, train, synthesize, doctor"
+        ganjax("studdy", "digits"),
+        "unknown verb 'studdy': give data, study, train, synthesize, doctor",
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from ganjax.config import (
     ClassifierConfig,
     GANConfig,
+    Reading,
     StudyConfig,
     TrainConfig,
     claim_folder,
@@ -22,6 +23,7 @@ def from_json(stored: dict) -> StudyConfig:
     values = dict(stored)
     values["gan"] = GANConfig(**values["gan"])
     values["classifier"] = ClassifierConfig(**values["classifier"])
+    values["reading"] = Reading(**values["reading"])
     return StudyConfig(**values)
 
 

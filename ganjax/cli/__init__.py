@@ -9,6 +9,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff
 
 from ganjax import interruption
+from ganjax.cli.data import Data
 from ganjax.cli.doctor import Doctor
 from ganjax.cli.study import Study
 from ganjax.cli.synthesize import Synthesize
@@ -22,17 +23,18 @@ USAGE = """usage: ganjax VERB ...
 Would generated images help your classifier?
 
   ganjax study SOURCE --out DIR        the answer: real, + classical, + generated, + both
+  ganjax data SOURCE                   what is in a set: counts, sizes, duplicates, broken files
   ganjax train SOURCE --out RUN        train a GAN alone
   ganjax synthesize RUN --out DIR      write labelled images from a trained GAN
   ganjax doctor [RUN]                  versions, devices, what is missing; or what of RUN is whole
 
-SOURCE is digits, tfds:NAME (with --data-dir) or folder:PATH (one folder per class).
+SOURCE is digits, folder:PATH (one folder per class), zip:PATH, npz:PATH or tfds:NAME (--data-dir).
 Begin with:  ganjax study digits --out runs/digits
 Help on a verb:  ganjax study --help
 """
 
 VERBS: dict[str, type] = {
-    "study": Study, "train": Train, "synthesize": Synthesize, "doctor": Doctor,
+    "data": Data, "study": Study, "train": Train, "synthesize": Synthesize, "doctor": Doctor,
 }  # fmt: skip
 
 

@@ -1,14 +1,14 @@
 """`ganjax study`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.table import Table
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from ganjax.cli.verb import console, only
-from ganjax.config import StudyConfig, Upkeep
+from ganjax.config import Reading, StudyConfig, Upkeep
 from ganjax.terminal import Terminal
 
 
@@ -28,7 +28,9 @@ class Study(StudyConfig, Upkeep):
     """
 
     source: Positional[str]
-    """Where the images come from: digits, tfds:NAME or folder:PATH."""
+    """Where the images come from: digits, tfds:NAME, folder:PATH, zip:PATH or npz:PATH."""
+    reading: Annotated[Reading, arg(name="")] = field(default_factory=Reading)
+    """How the images are read."""
     out: Path
     """The study's folder; created, or continued."""
     side_by_side: int | None = None

@@ -1,13 +1,14 @@
 """`ganjax train`."""
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from ganjax.cli.verb import only
-from ganjax.config import TrainConfig, Upkeep
+from ganjax.config import Reading, TrainConfig, Upkeep
 from ganjax.errors import UserError
 from ganjax.progress import Silent
 from ganjax.terminal import Terminal
@@ -25,7 +26,9 @@ class Train(TrainConfig, Upkeep):
     """
 
     source: Positional[str]
-    """Where the images come from: digits, tfds:NAME or folder:PATH."""
+    """Where the images come from: digits, tfds:NAME, folder:PATH, zip:PATH or npz:PATH."""
+    reading: Annotated[Reading, arg(name="")] = field(default_factory=Reading)
+    """How the images are read."""
     out: Path
     """The run's folder; created, or continued. Several processes must share it."""
     devices: int | None = None

@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 from ganjax.config.checks import at_least, check_seed, one_of, positive
 from ganjax.config.networks import ClassifierConfig, GANConfig
+from ganjax.config.reading import Reading
 from ganjax.errors import UserError
 
 Preset = Literal["quick", "standard", "thorough"]
@@ -15,9 +16,12 @@ class StudyConfig:
     """All that decides the outcome of a study; the same values give the same study again.
 
     Attributes:
-      source: where the images come from: digits, tfds:NAME or folder:PATH.
+      source: where the images come from, by the grammar of `ganjax.data.sources`.
       data_dir: where prepared TFDS sets are.
+      reading: what size and channels the images get, and what is done about bad ones.
       per_class: labelled images per class in each replicate's draw, validation included.
+      imbalance: images of the first class to those of the last in each draw; between them the
+        numbers fall exponentially from `per_class`. 1 for the same of each.
       replicates: how many times everything is repeated from a fresh draw.
       seed: of every random choice.
       preset: which preset the rest was taken from.
@@ -31,7 +35,9 @@ class StudyConfig:
 
     source: str
     data_dir: str | None = None
+    reading: Reading = field(default_factory=Reading)
     per_class: int = 20
+    imbalance: float = 1.0
     replicates: int = 5
     seed: int = 0
     preset: Preset = "standard"
@@ -53,6 +59,7 @@ class StudyConfig:
                 f"--replicates must be at least 3, not {self.replicates}: with fewer, the 95 % "
                 "interval that the verdict rests on cannot be trusted"
             )
+        _check_imbalance(self)
         check_seed(self.seed)
         at_least(self, 1, "pool")
         positive(self, "smallest_gain")
@@ -66,9 +73,11 @@ class TrainConfig:
     """All that decides the outcome of training one GAN.
 
     Attributes:
-      source: where the images come from: digits, tfds:NAME or folder:PATH.
+      source: where the images come from, by the grammar of `ganjax.data.sources`.
       data_dir: where prepared TFDS sets are.
+      reading: what size and channels the images get, and what is done about bad ones.
       per_class: labelled images per class to train on; None for all of them.
+      imbalance: as of a study; needs `per_class`.
       seed: of every random choice.
       conditional: whether the GAN is told the labels, so that it can make images of a class.
       validation_fraction: part of each class that is never trained on, but decides which state of
@@ -79,7 +88,9 @@ class TrainConfig:
 
     source: str
     data_dir: str | None = None
+    reading: Reading = field(default_factory=Reading)
     per_class: int | None = None
+    imbalance: float = 1.0
     seed: int = 0
     conditional: bool = True
     validation_fraction: float = 0.1
@@ -89,12 +100,23 @@ class TrainConfig:
     def __post_init__(self):
         if self.per_class is not None and self.per_class < 1:
             raise UserError(f"--per-class must be at least 1, not {self.per_class}")
+        _check_imbalance(self)
+        if self.imbalance > 1 and self.per_class is None:
+            raise UserError("--imbalance needs --per-class, the images of the largest class")
         if not 0 <= self.validation_fraction < 1:
             raise UserError(
                 "validation_fraction must be at least 0 and below 1, not "
                 f"{self.validation_fraction}"
             )
         check_seed(self.seed)
+
+
+def _check_imbalance(config: Any) -> None:
+    if not 1 <= config.imbalance < float("inf"):
+        raise UserError(
+            f"--imbalance must be at least 1 (the largest class to the smallest), not "
+            f"{config.imbalance}"
+        )
 
 
 def study_preset(preset: Preset, source: str, **given: Any) -> StudyConfig:

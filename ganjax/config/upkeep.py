@@ -21,6 +21,11 @@ class Upkeep:
         it, before the run ends and says where it hung; None for no limit.
       deterministic: add up in the same order every time on a GPU too, which is slower: a run that
         goes on is then the very same; on a CPU it is anyway.
+      device_memory: GB of images that a device may hold; a larger set is streamed from where it
+        lies. By default a quarter of the device's memory, on a CPU of the machine's.
+      workers: processes that read the images of such a set; 0 for threads, which are faster unless
+        images are decoded while it trains.
+      cache: keep decoded images in the cache folder, and take them from there.
     """
 
     checkpoint_seconds: float = 60.0
@@ -28,6 +33,9 @@ class Upkeep:
     on_disk_full: DiskFullRule = "stop"
     step_timeout: float | None = None
     deterministic: bool = False
+    device_memory: float | None = None
+    workers: int = 0
+    cache: bool = True
 
     def __post_init__(self):
         one_of("on_disk_full", self.on_disk_full, get_args(DiskFullRule))
@@ -35,3 +43,6 @@ class Upkeep:
         at_least(self, 1, "keep")
         if self.step_timeout is not None:
             positive(self, "step_timeout")
+        if self.device_memory is not None:
+            at_least(self, 0, "device_memory")
+        at_least(self, 0, "workers")

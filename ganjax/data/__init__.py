@@ -1,5 +1,6 @@
 """Where labelled images come from, who may see them, and where they go."""
 
+from ganjax.data.arrays import from_arrays
 from ganjax.data.export import write_labelled_images
 from ganjax.data.sealed import SealedTest
 from ganjax.data.sources import Dataset, Source, load
@@ -11,6 +12,7 @@ __all__ = [
     "SealedTest",
     "Source",
     "draw",
+    "from_arrays",
     "load",
     "part",
     "write_labelled_images",

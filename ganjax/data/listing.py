@@ -47,6 +47,7 @@ class Listing(NamedTuple):
       entries: its images, split by split and class by class, by name: the same order on any
         machine.
       bad: what is known to be bad before anything is decoded.
+      notes: what was passed over and perhaps should not be, a printable line each.
       identity: changes whenever an encoded byte does, where that is known without reading them all.
     """
 
@@ -54,4 +55,5 @@ class Listing(NamedTuple):
     class_names: tuple[str, ...]
     entries: list[Entry]
     bad: list[Bad]
+    notes: tuple[str, ...] = ()
     identity: str | None = None

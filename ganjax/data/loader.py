@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax.data.sources import Dataset, Source, Unread
+from ganjax.data.dataset import Dataset, Source, Unread
 from ganjax.errors import UserError
 from ganjax.ops import spread
 from ganjax.typing import Array, Batch, Key
@@ -45,6 +45,20 @@ class Parts:
     images: Array
     labels: Array
     count: int
+
+
+class Drawn(NamedTuple):
+    """What steps draw from a set, drawn already: its rows, in place of a whole set.
+
+    Under `pmap` a device sees its own part without the axis of parts.
+
+    Attributes:
+      images: uint8 `[steps, parts, batch / parts, height, width, channels]`.
+      labels: int32 `[steps, parts, batch / parts]`.
+    """
+
+    images: Array | np.ndarray
+    labels: Array | np.ndarray
 
 
 def pad_to_power_of_two(images: np.ndarray) -> np.ndarray:
@@ -142,14 +156,26 @@ def rows_of_part(count: int, part: int, parts: int) -> np.ndarray:
     return np.arange(part * count // parts, -(-(part + 1) * count // parts))
 
 
+def keys_of_step(key: Key, step: int | Array) -> tuple[Key, Key]:
+    """Return the keys of a training's step: of its batch, and of all else that it draws."""
+    batch_key, step_key = jax.random.split(jax.random.fold_in(key, step))
+    return batch_key, step_key
+
+
+def rows_of_batch(key: Key, count: int, batch_size: int) -> Array:
+    """Return the rows that `sample_batch` draws from a set of `count`: int32 `[batch]`."""
+    strata = (value[0] for value in _strata(count, batch_size, 1))
+    return _drawn_rows(key, count, batch_size, *strata)
+
+
 def sample_batch(
-    key: Key, data: Resident | Parts, batch_size: int, *, axis_name: str | None = None
+    key: Key, data: Resident | Parts | Drawn, batch_size: int, *, axis_name: str | None = None
 ) -> Batch:
     """Draw a normalised, stratified batch; runs inside compiled code.
 
     Args:
       key: of the batch, the same on every device; slot i draws from `fold_in(key, i)`.
-      data: the set, whole or in parts.
+      data: the set, whole or in parts; or what is drawn from it, of one step.
       batch_size: images in the whole batch; a multiple of the number of parts.
       axis_name: the mapped axis that the parts are spread over, under `pmap`.
 
@@ -159,6 +185,12 @@ def sample_batch(
     Raises:
       UserError: the batch does not divide by the parts.
     """
+    if isinstance(data, Drawn):
+        images, labels = jnp.asarray(data.images), jnp.asarray(data.labels)
+        if axis_name is None:
+            images = images.reshape(batch_size, *images.shape[2:])
+            labels = labels.reshape(batch_size)
+        return Batch(normalise(images), labels)
     if isinstance(data, Resident):
         strata = _strata(data.labels.shape[0], batch_size, 1)
         return _draw(key, data.labels.shape[0], batch_size, data, *(value[0] for value in strata))
@@ -225,7 +257,14 @@ def _strata(count: int, batch_size: int, parts: int) -> tuple[Array, Array, Arra
 def _draw(
     key: Key, count: int, batch_size: int, held: Resident, slots: Array, rows: Array, rests: Array
 ) -> Batch:
-    """Draw from the rows that are held: for each slot, `floor((i + u) n / B)` with u in [0, 1)."""
-    within = jax.vmap(lambda i: jax.random.randint(jax.random.fold_in(key, i), (), 0, count))(slots)
-    drawn = rows + (rests + within) // batch_size
+    """Draw from the rows that are held."""
+    drawn = _drawn_rows(key, count, batch_size, slots, rows, rests)
     return Batch(normalise(held.images[drawn]), held.labels[drawn])
+
+
+def _drawn_rows(
+    key: Key, count: int, batch_size: int, slots: Array, rows: Array, rests: Array
+) -> Array:
+    """Return a row for each slot, `floor((i + u) n / B)` with u in [0, 1)."""
+    within = jax.vmap(lambda i: jax.random.randint(jax.random.fold_in(key, i), (), 0, count))(slots)
+    return rows + (rests + within) // batch_size

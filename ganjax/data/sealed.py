@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganjax.data.atomic import write_json_atomically
-from ganjax.data.sources import Dataset
+from ganjax.data.dataset import Dataset
 from ganjax.errors import SealedTestError
 
 Predict = Callable[[np.ndarray], np.ndarray]

@@ -1,114 +1,28 @@
-"""Where labelled images come from: `digits`, `tfds:NAME`, `folder:PATH`, all as one `Dataset`."""
+"""Where labelled images come from, all as one `Dataset`.
+
+digits               scikit-learn's 1,797 scans of 8x8 pixels
+tfds:NAME[:VERSION]  a set of TensorFlow Datasets, prepared in --data-dir
+folder:PATH          one folder per class, or such folders in train/, validation/ and test/
+zip:PATH             the same in a zip archive
+npz:PATH             arrays: train_images, train_labels, val_images, ... or images, labels
+"""
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ganjax.config import Reading
-from ganjax.data.listing import Bad
+from ganjax.data import opened
+from ganjax.data.dataset import Dataset, Source, Tell, Unread
+from ganjax.data.listing import Listing
 from ganjax.errors import UserError
 
-Tell = Callable[[int, int], None]
-"""Called with how many images have been read, and of how many."""
+Say = Callable[[str], None]
 
-GRAMMAR = "digits, tfds:NAME or folder:PATH"
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Labelled images in memory.
-
-    Attributes:
-      name: the source they came from.
-      images: uint8 `[n, height, width, channels]`, 1 or 3 channels.
-      labels: int32 `[n]`, indices into `class_names`.
-      class_names: what the labels mean.
-      files: where each image came from, relative to the source: str objects `[n]`, or None for
-        sources without files of their own.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    files: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def counts(self) -> np.ndarray:
-        """Count the images of each class: int `[classes]`."""
-        return np.bincount(self.labels, minlength=len(self.class_names))
-
-    def take(self, indices: np.ndarray) -> "Dataset":
-        """Return the images at some indices, in that order."""
-        files = None if self.files is None else self.files[indices]
-        return replace(self, images=self.images[indices], labels=self.labels[indices], files=files)
-
-    only = take
-
-
-@dataclass(frozen=True)
-class Unread:
-    """Labelled images that are yet to be read: each process of a run reads its own of them.
-
-    Attributes:
-      name: the source they come from.
-      class_names: what the labels mean.
-      rows: int64 `[n]`, which of the source's training images these are.
-      labels_of: reads all labels of the source, int32.
-      read: reads the images and labels at some rows of the source.
-    """
-
-    name: str
-    class_names: tuple[str, ...]
-    rows: np.ndarray
-    labels_of: Callable[[], np.ndarray]
-    read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def labels(self) -> np.ndarray:
-        """All labels: int32 `[n]`; may cost a reading of the whole source."""
-        return self.labels_of()[self.rows]
-
-    def take(self, indices: np.ndarray) -> Dataset:
-        """Read the images at some indices, and no others."""
-        images, labels = self.read(self.rows[indices])
-        return Dataset(self.name, images, labels, self.class_names)
-
-    def only(self, indices: np.ndarray) -> "Unread":
-        """Return those at some indices, unread as they are."""
-        return replace(self, rows=self.rows[indices])
-
-
-class Source(NamedTuple):
-    """A source's images.
-
-    Attributes:
-      train: those to train on.
-      test: the test split that it brings, if it brings one.
-      validation: likewise.
-      bad: what was left out, and why.
-      notes: what was done to the images that a person should know, a line each.
-    """
-
-    train: Dataset
-    test: Dataset | None = None
-    validation: Dataset | None = None
-    bad: tuple[Bad, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def splits(self) -> dict[str, Dataset]:
-        """Return the splits that there are, by name: train, validation, test."""
-        named = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: own for name, own in named.items() if own is not None}
+GRAMMAR = "digits, tfds:NAME[:VERSION], folder:PATH, zip:PATH or npz:PATH"
+KINDS = ("digits", "tfds", "folder", "zip", "npz")
 
 
 def load(
@@ -117,73 +31,100 @@ def load(
     data_dir: str | Path | None = None,
     reading: Reading = Reading(),
     cache: bool = True,
+    strict: bool = True,
     tell: Tell | None = None,
+    say: Say = lambda line: None,
 ) -> Source:
     """Read a source.
 
     Args:
-      source: `digits` (scikit-learn's 1,797 scans of 8x8), `tfds:NAME` (prepared in `data_dir`) or
-        `folder:PATH` (one folder per class, or train/ and test/ of such folders).
+      source: one of the grammar that stands at the head of this file.
       data_dir: where TFDS keeps its prepared sets; only for `tfds:`.
       reading: what size and channels they are brought to, and what is done about bad ones.
       cache: keep decoded images in the cache folder, and take them from there.
+      strict: raise where too much of it is bad; else all that is bad is but listed.
       tell: told how many images have been read.
+      say: told in a line what is fetched first.
 
     Returns:
       The source's images.
 
     Raises:
-      UserError: it is unknown, missing, empty or mixed in sizes; the message says what to do.
+      UserError: it is unknown, missing or empty, or too much of it is bad; the message says what to
+        do.
     """
     tell = tell or (lambda done, total: None)
-    kind, _, rest = source.partition(":")
-    if source == "digits":
-        return _digits()
-    if kind == "folder" and rest:
-        from ganjax.data.folders import read_folder
+    kind, rest = _parsed(source)
+    if kind == "digits":
+        return opened.fitted(_digits(), reading, strict=strict)
+    if kind == "npz":
+        from ganjax.data.arrays import read_npz
 
-        return checked(read_folder(Path(rest).expanduser(), tell))
-    if kind == "tfds" and rest:
-        from ganjax.data.prepared import read_prepared
-
-        return checked(read_prepared(rest, data_dir, tell))
-    raise UserError(f"unknown source {source!r}{_nearest(source)}: give {GRAMMAR}")
+        return checked(read_npz(Path(rest).expanduser(), reading, tell, strict=strict))
+    listing = _listing(kind, rest, data_dir, cache, say)
+    found = opened.in_memory(listing, reading, cache=cache, strict=strict, tell=tell)
+    return checked(found)
 
 
-def unread(source: str, *, data_dir: str | Path | None = None, tell: Tell | None = None) -> Unread:
-    """Find a source's training images without reading them.
+def unread(
+    source: str,
+    *,
+    data_dir: str | Path | None = None,
+    reading: Reading = Reading(),
+    cache: bool = True,
+    in_part: bool = False,
+    tell: Tell | None = None,
+    say: Say = lambda line: None,
+) -> Unread:
+    """Find a source's training images, to be read when they are taken.
 
-    `folder:` lists its files and decodes those taken; `tfds:` reads single records, and all of them
-    without their images where all labels are asked for; `digits`, a small file, is read whole.
+    All are decoded once into the cache folder, unless they are there already, and lie in a file.
 
-    Args: as of `load`, whose result has the same images in the same order.
+    Args: as of `load`, whose training images are the same, in the same order; and
+      in_part: only a part will be taken, so each image is decoded when it is: for several
+        processes, each of which reads its own. `tfds:` reads single records, and all of them
+        without decoding where all labels are asked for.
 
     Raises:
-      UserError: as `load`; of unreadable images or several sizes, only when they are taken.
+      UserError: as `load`; in part, an image that proves bad when it is taken is not left out but
+        refused.
     """
     tell = tell or (lambda done, total: None)
-    kind, _, rest = source.partition(":")
-    if kind == "folder" and rest:
-        from ganjax.data.folders import list_folder
-
-        found = list_folder(Path(rest).expanduser(), tell)
-    elif kind == "tfds" and rest:
-        from ganjax.data.prepared import list_prepared
-
-        found = list_prepared(rest, data_dir, tell)
-    else:
-        train = load(source).train
-        rows = np.arange(len(train))
-        return Unread(
-            train.name,
-            train.class_names,
-            rows,
-            lambda: train.labels,
-            lambda wanted: (train.images[wanted], train.labels[wanted]),
+    kind, rest = _parsed(source)
+    if kind in ("digits", "npz") or not (cache or in_part):
+        return opened.as_unread(
+            load(source, data_dir=data_dir, reading=reading, cache=cache, tell=tell, say=say),
+            reading,
         )
+    listing = _listing(kind, rest, data_dir, cache, say)
+    open_ = opened.in_part if in_part else opened.in_file
+    found = open_(listing, reading, tell)
     if len(found.class_names) < 2:
         raise UserError(f"{found.name} has 1 class; a classifier needs at least 2")
     return found
+
+
+def _parsed(source: str) -> tuple[str, str]:
+    """Return a source's kind and what follows it."""
+    kind, _, rest = source.partition(":")
+    if (kind == "digits") == bool(rest) or kind not in KINDS:
+        raise UserError(f"unknown source {source!r}{_nearest(source)}: give {GRAMMAR}")
+    return kind, rest
+
+
+def _listing(kind: str, rest: str, data_dir: str | Path | None, cache: bool, say: Say) -> Listing:
+    path = Path(rest).expanduser()
+    if kind == "folder":
+        from ganjax.data.folders import list_folder
+
+        return list_folder(path)
+    if kind == "zip":
+        from ganjax.data.archives import list_zip
+
+        return list_zip(path)
+    from ganjax.data.prepared import list_prepared
+
+    return list_prepared(rest, data_dir, cache=cache, say=say)
 
 
 def checked(source: Source) -> Source:
@@ -218,5 +159,5 @@ def _nearest(source: str) -> str:
     if Path(source).expanduser().is_dir():
         return f" (did you mean folder:{source}?)"
     kind = source.partition(":")[0]
-    near = difflib.get_close_matches(kind, ["digits", "tfds", "folder"], n=1)
+    near = difflib.get_close_matches(kind, KINDS, n=1)
     return f" (did you mean {near[0]}?)" if near and near[0] != kind else ""

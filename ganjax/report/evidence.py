@@ -10,6 +10,7 @@ from ganjax.report.plots import Curve, LineChart, Mark, Row
 from ganjax.report.words import colour, duration, percent, short, title
 
 CLASSES_PICTURED, CLASSES_TABLED = 24, 20
+LEFT_OUT_LISTED = 50
 PARTS = {
     "data": "Reading and splitting the images",
     "gan": "Training the GANs and drawing images from them",
@@ -30,7 +31,12 @@ def pictures(r: dict[str, Any], given: Mapping[str, np.ndarray]) -> dict[str, An
         for i, name in enumerate(names[:CLASSES_PICTURED])
     ]
     small = max(np.shape(given[kinds[0]])[2:4]) <= 40
-    return {"rows": rows, "kinds": kinds, "of": len(names), "pixelated": small}
+    reading = r.get("reading") or {}
+    return {
+        "rows": rows, "kinds": kinds, "of": len(names), "pixelated": small,
+        "notes": [str(line)[:1].upper() + str(line)[1:] for line in reading.get("notes") or []],
+        "left_out": reading.get("left_out") or [], "most": LEFT_OUT_LISTED,
+    }  # fmt: skip
 
 
 def gan(r: dict[str, Any]) -> dict[str, Any] | None:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganjax.config import StudyConfig
-from ganjax.data import loader, sources, splits
+from ganjax.data import quarantine, sources, splits
+from ganjax.data.listing import Bad
+from ganjax.data.reading import read
 from ganjax.progress import Progress
 
 
@@ -16,25 +18,45 @@ class Prepared:
       pool: what draws are taken from.
       sealed: the test set.
       draws: one small training set per replicate.
+      bad: what was left out of the source, and why.
+      notes: what was done to the images, a line each.
     """
 
     pool: sources.Dataset
     sealed: splits.SealedTest
     draws: list[splits.Draw]
+    bad: tuple[Bad, ...]
+    notes: tuple[str, ...]
 
 
-def prepare(config: StudyConfig, out: Path, progress: Progress) -> Prepared:
-    """Load a source, seal its test part, and draw a small training set for each replicate."""
-    with progress.stage("read the images", 0, "images") as tick:
-        source = sources.load(
-            config.source, data_dir=config.data_dir, tell=lambda done, total: tick(done)
-        )
-    source = loader.at_network_size(source)
+def prepare(
+    config: StudyConfig,
+    images: sources.Source | None,
+    out: Path | None,
+    cache: bool,
+    progress: Progress,
+) -> Prepared:
+    """Load a source, seal its test part, and draw a small training set for each replicate.
+
+    Args:
+      config: what decides the outcome.
+      images: in place of those of `config.source`.
+      out: the study's folder; what was left out of the source is listed there. None to write
+        nothing.
+      cache: keep decoded images for the next run.
+      progress: where to tell how far it is.
+
+    Raises:
+      UserError: the source cannot be used, or its test images are among its training images.
+    """
+    source = read(images or config.source, config.data_dir, config.reading, cache, progress)
+    if out is not None:
+        quarantine.write(out, source.bad)
     pool, sealed = splits.part(
         source,
         test_fraction=config.test_fraction,
         seed=config.seed,
-        ledger=out / "sealed_test.json",
+        ledger=out and out / "sealed_test.json",
     )
     draws = [
         splits.draw(
@@ -44,7 +66,8 @@ def prepare(config: StudyConfig, out: Path, progress: Progress) -> Prepared:
             replicates=config.replicates,
             validation_fraction=config.validation_fraction,
             seed=config.seed,
+            imbalance=config.imbalance,
         )
         for replicate in range(config.replicates)
     ]
-    return Prepared(pool, sealed, draws)
+    return Prepared(pool, sealed, draws, source.bad, source.notes)

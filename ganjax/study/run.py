@@ -14,6 +14,7 @@ from ganjax.data.atomic import (
     write_bytes_atomically,
     write_json_atomically,
 )
+from ganjax.data.dataset import Source
 from ganjax.data.lock import hold
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
@@ -32,6 +33,7 @@ def study(
     config: StudyConfig,
     out: Path,
     *,
+    images: Source | None = None,
     side_by_side: int | None = None,
     upkeep: Upkeep = Upkeep(),
     command: str = "",
@@ -46,6 +48,8 @@ def study(
     Args:
       config: all that decides the outcome.
       out: the study's folder.
+      images: the images themselves, of `ganjax.data.from_arrays` or `load`; by default those of
+        `config.source`, which otherwise is but their name.
       side_by_side: how many replicates to run at a time; by default all of them on several devices
         or an accelerator, one after another on a single CPU. It decides the time that a study
         takes, not its outcome, and may be another when a study goes on.
@@ -66,12 +70,13 @@ def study(
         raise UserError(f"--side-by-side must be at least 1, not {side_by_side}")
     claim_folder(out, config)  # before a lock is left in a folder that is none of ours
     with hold(out, command=command):
-        return _study(config, out, side_by_side, upkeep, command, progress)
+        return _study(config, out, images, side_by_side, upkeep, command, progress)
 
 
 def _study(
     config: StudyConfig,
     out: Path,
+    images: Source | None,
     side_by_side: int | None,
     upkeep: Upkeep,
     command: str,
@@ -82,7 +87,7 @@ def _study(
         progress.say(f"{out} holds this study, finished: nothing to compute.")
         return finished
     start = perf_counter()
-    prepared = prepare(config, out, progress)
+    prepared = prepare(config, images, out, upkeep.cache, progress)
     write_json_atomically(out / "config.json", to_json(config))
     if command:
         write_bytes_atomically(out / COMMAND, f"{command}\n".encode())
@@ -177,7 +182,7 @@ def dry_run(
 ) -> list[str]:
     """Say what a study would do, without training anything: lines to print."""
     claim_folder(out, config)
-    prepared = prepare(config, out, progress)
+    prepared = prepare(config, None, None, True, progress)
     fit = prepared.draws[0].fit
     contest = assemble(config, prepared)
     gan = jax.eval_shape(contest.description.build().init, jax.random.key(0))

@@ -4,6 +4,7 @@ from typing import Any
 
 from ganjax import environment, recipe
 from ganjax.config import StudyConfig, to_json
+from ganjax.data import quarantine
 from ganjax.ops import policy
 from ganjax.study import arms, results
 from ganjax.study.prepare import Prepared
@@ -74,6 +75,12 @@ def _question(config: StudyConfig, prepared: Prepared) -> dict[str, Any]:
             "test": len(prepared.sealed),
             "fit_per_class": len(fit) // classes,
             "validation_per_class": len(validation) // classes,
+            "fit": fit.counts().tolist(),
+            "validation": validation.counts().tolist(),
+        },
+        "reading": {
+            "notes": list(prepared.notes),
+            "left_out": quarantine.to_json(prepared.bad),
         },
         "image": dict(zip(("height", "width", "channels"), fit.images.shape[1:], strict=True)),
     }

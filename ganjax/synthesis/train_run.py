@@ -1,6 +1,7 @@
-"""`ganjax train` and `ganjax synthesize`: a GAN from a source into a folder, images out of it."""
+"""`ganjax train`: a GAN from a source into a folder."""
 
 import json
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from ganjax.config import COMMAND, TrainConfig, Upkeep, claim_folder, to_json
-from ganjax.data import loader, sources, splits
+from ganjax.data import loader, opened, quarantine, sources, splits
 from ganjax.data.atomic import write_bytes_atomically, write_json_atomically
-from ganjax.data.export import check_free, png, write_labelled_images
+from ganjax.data.export import png
 from ganjax.data.lock import hold
-from ganjax.data.splits import some_per_class
-from ganjax.errors import UserError
+from ganjax.data.reading import tell
 from ganjax.models import parameter_count
 from ganjax.ops import policy
 from ganjax.progress import Progress, Silent
@@ -33,6 +33,7 @@ def train(
     config: TrainConfig,
     out: Path,
     *,
+    images: sources.Source | None = None,
     mesh: Mesh | None = None,
     shard_state: bool = False,
     upkeep: Upkeep = Upkeep(),
@@ -48,6 +49,8 @@ def train(
     Args:
       config: what decides the outcome.
       out: the run's folder; one that all processes share.
+      images: the images themselves, of `ganjax.data.from_arrays` or `load`; by default those of
+        `config.source`, which otherwise is but their name.
       mesh: the devices, as of `train_in`; they do not change the outcome.
       shard_state: likewise.
       upkeep: how often checkpoints are written, and what is done about trouble.
@@ -67,24 +70,26 @@ def train(
             together(lambda: stack.enter_context(hold(out, command=command)))
         else:
             together(lambda: None)
-        return _train(config, out, mesh, shard_state, upkeep, command, progress)
+        return _train(config, out, images, mesh, shard_state, upkeep, command, progress)
 
 
 def _train(
     config: TrainConfig,
     out: Path,
+    images: sources.Source | None,
     mesh: Mesh | None,
     shard_state: bool,
     upkeep: Upkeep,
     command: str,
     progress: Progress,
 ) -> Trained:
-    dataset, description = together(lambda: _described(config, progress))
+    dataset, description = together(lambda: _described(config, images, upkeep.cache, progress))
     begin_with = together(lambda: _begin_with(config, progress))
     if is_first():
         write_json_atomically(out / "config.json", to_json(config))
         if command:
             write_bytes_atomically(out / COMMAND, f"{command}\n".encode())
+        quarantine.write(out, dataset.bad)
     progress.say(f"T(x) in the discriminator: {_policy(config)}")
     fit, held_out = _hold_out(dataset, config, progress)
     gan = train_in(
@@ -140,14 +145,13 @@ def _overview(gan: Trained, seed: int) -> np.ndarray:
 def dry_run(config: TrainConfig, out: Path, progress: Progress) -> list[str]:
     """Say what a training would do, without doing it: lines to print."""
     claim_folder(out, config)
-    dataset = _dataset(config, progress)
-    description = describe(config.gan, dataset, conditional=config.conditional)
+    images, description = _described(config, None, True, progress)
+    shape = (description.size, description.size, description.channels)
     state = jax.eval_shape(description.build().init, jax.random.key(0))
     held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    held += dataset.images.nbytes
+    held += len(images) * math.prod(shape)
     return [
-        f"images: {len(dataset)}, {'x'.join(map(str, dataset.images.shape[1:]))}, "
-        f"{len(dataset.class_names)} classes",
+        f"images: {len(images)}, {'x'.join(map(str, shape))}, {len(images.class_names)} classes",
         f"parameters: generator {parameter_count(state.generator):,}, "
         f"discriminator {parameter_count(state.discriminator):,}",
         f"updates: {config.gan.updates:,} of each network, {config.gan.batch_size} images each",
@@ -158,62 +162,39 @@ def dry_run(config: TrainConfig, out: Path, progress: Progress) -> list[str]:
     ]
 
 
-def synthesize(
-    run: Path,
-    out: Path,
-    *,
-    count: int,
-    seed: int = 0,
-    command: str = "",
-    progress: Progress | None = None,
-) -> None:
-    """Write labelled images from a trained GAN, with a manifest; no training image is read.
-
-    Raises:
-      UserError: `run` holds no GAN, `out` is in use, or `count` is below 1.
-    """
-    progress = progress or Silent()
-    if count < 1:
-        raise UserError(f"--count must be at least 1, not {count}")
-    check_free(out)
-    gan = load(run, say=progress.say)
-    description = gan.description
-    images, labels = gan.sample(jax.random.key(seed), count, progress)
-    facts: dict[str, Any] = {
-        "generator": str(run),
-        "trained_on": description.source,
-        "updates": gan.update,
-        "seed": seed,
-        "command": command,
-    }
-    with progress.stage("write", count, "images") as tick:
-        names = description.class_names or ("all",)
-        write_labelled_images(out, images, labels, names, facts=facts, tick=tick)
-
-
 def _described(
-    config: TrainConfig, progress: Progress
-) -> tuple[sources.Dataset | sources.Unread, Description]:
-    """Return the images, unread where each process is to read its part, and what they make."""
-    if jax.process_count() == 1:
-        dataset = _dataset(config, progress)
-        return dataset, describe(config.gan, dataset, conditional=config.conditional)
-    unread = loader.unread_at_network_size(sources.unread(config.source, data_dir=config.data_dir))
+    config: TrainConfig, given: sources.Source | None, cache: bool, progress: Progress
+) -> tuple[sources.Unread, Description]:
+    """Return the images, yet to be read, and what is made of them."""
+    images = _unread(config, given, cache, progress)
+    tell(images, progress)
+    images = loader.unread_at_network_size(images)
     if config.per_class is not None:
-        unread = some_per_class(unread, config.per_class, seed=config.seed)
-    one = unread.take(np.zeros(1, np.int64))
-    return unread, describe(config.gan, one, conditional=config.conditional)
-
-
-def _dataset(config: TrainConfig, progress: Progress) -> sources.Dataset:
-    with progress.stage("read the images", 0, "images") as tick:
-        source = sources.load(
-            config.source, data_dir=config.data_dir, tell=lambda done, total: tick(done)
+        images = splits.some_per_class(
+            images, config.per_class, seed=config.seed, imbalance=config.imbalance
         )
-    dataset = loader.at_network_size(source).train
-    if config.per_class is None:
-        return dataset
-    return some_per_class(dataset, config.per_class, seed=config.seed)
+    one = images.take(np.zeros(1, np.int64))
+    return images, describe(config.gan, one, conditional=config.conditional)
+
+
+def _unread(
+    config: TrainConfig, given: sources.Source | None, cache: bool, progress: Progress
+) -> sources.Unread:
+    """Find the images: one process decodes all into the cache, of several each what it reads."""
+    if given is not None:
+        return opened.as_unread(
+            opened.fitted(sources.checked(given), config.reading), config.reading
+        )
+    with progress.stage("read the images", 0, "images") as tick:
+        return sources.unread(
+            config.source,
+            data_dir=config.data_dir,
+            reading=config.reading,
+            cache=cache,
+            in_part=jax.process_count() > 1,
+            tell=lambda done, total: tick(done),
+            say=progress.say,
+        )
 
 
 def _policy(config: TrainConfig) -> str:

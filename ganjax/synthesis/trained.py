@@ -7,7 +7,7 @@ FOLDER/weights.*        the weights of both networks alone, when it is finished
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from jax.sharding import Mesh
 from ganjax.config import Upkeep
 from ganjax.data.loader import Parts, Resident, shuffled_order, to_device
 from ganjax.data.sources import Dataset, Unread
+from ganjax.data.stream import Stream
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
@@ -28,14 +29,17 @@ from ganjax.synthesis.sample import balanced_labels, sample_images
 from ganjax.synthesis.weights import write_weights
 from ganjax.training import GAN, GANState, guard
 from ganjax.training.checkpoint import Checkpoints
-from ganjax.training.distributed import is_first, together
+from ganjax.training.distributed import agreed, is_first, together
+from ganjax.training.feed import Feed, device_limit, place_on_one, steps_at_once
 from ganjax.training.loop import Looks, Series, train
 from ganjax.training.sharding import (
     compile_look,
     compile_steps,
     everywhere,
     init_state,
+    own_parts,
     place_data,
+    place_drawn,
     to_host,
 )
 from ganjax.training.watch import COLLAPSED, sampling_variables, with_sampling_variables
@@ -92,7 +96,8 @@ def train_in(
     """Train a GAN on a data set, or go on from the newest checkpoint in the folder.
 
     The devices change nothing but the time and the rounding of sums; what one number of them began,
-    another may finish.
+    another may finish. A set that `upkeep.device_memory` has no room for is streamed, which changes
+    nothing at all.
 
     Args:
       folder: where the description and the checkpoints are kept; one that all processes share.
@@ -120,13 +125,7 @@ def train_in(
     own = descriptions.compiled(description)
     init, call, look = own if mesh is None else _compiled_over(description, mesh, shard_state)
     init_key, train_key = jax.random.split(key)
-    order = shuffled_order(len(dataset), key)
-    if mesh is None:
-        data: Resident | Parts = to_device(dataset.take(order))
-    else:
-        data = together(
-            lambda: place_data(lambda rows: dataset.take(order[rows]), len(dataset), mesh)
-        )
+    data = together(lambda: _data(dataset, key, description, mesh, upkeep, progress))
     if is_first():
         descriptions.write(folder, description)
     looks = None
@@ -159,6 +158,38 @@ def train_in(
     if is_first():
         leave_weights(folder, gan)
     return gan
+
+
+def _data(
+    dataset: Dataset | Unread,
+    key: Key,
+    description: Description,
+    mesh: Mesh | None,
+    upkeep: Upkeep,
+    progress: Progress,
+) -> Resident | Parts | Feed:
+    """Put the images on the devices; where they take too much room there, let them stream."""
+    order = shuffled_order(len(dataset), key)
+    batch_size, devices = description.config.batch_size, 1 if mesh is None else mesh.size
+    image = description.size**2 * description.channels
+    held, limit = image * len(order) // devices, device_limit(upkeep.device_memory)
+    if agreed(held <= limit):
+        if mesh is None:
+            return to_device(dataset.take(order))
+        return place_data(lambda rows: dataset.take(order[rows]), len(order), mesh)
+    progress.say(
+        f"the images would take {held / 1e9:.3g} GB of each device, of which {limit / 1e9:.3g} GB "
+        "are theirs (--device-memory): they are streamed"
+    )
+    at_once = steps_at_once(
+        description.rhythm().steps_per_call, image * batch_size // devices, limit
+    )
+    parts, own = (1, (0,)) if mesh is None else (mesh.size, own_parts(mesh))
+    stream = Stream(
+        dataset, order, batch_size, parts=parts, own=own, ahead=at_once, workers=upkeep.workers
+    )
+    place = place_on_one if mesh is None else partial(place_drawn, mesh=mesh)
+    return Feed(stream, place, at_once)
 
 
 def conclude(

@@ -1,4 +1,4 @@
-"""One loop for every training: many steps per compiled call, data on the device, resumable."""
+"""One loop for every training: many steps per compiled call, data on the device or fed to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +14,11 @@ from jax import lax
 
 from ganjax import interruption, watchdog
 from ganjax.config import Upkeep
+from ganjax.data.loader import Drawn, keys_of_step
 from ganjax.progress import Tick
 from ganjax.training import distributed, guard
-from ganjax.training.checkpoint import Checkpoints, DiskFull
+from ganjax.training.checkpoint import Checkpoints, DiskFull, Restored
+from ganjax.training.feed import Feed
 from ganjax.typing import Array, Batch, Key, Metrics
 
 State = TypeVar("State")
@@ -68,15 +70,20 @@ def scan_steps(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any
     Returns:
       `(state, data, key, *, steps) -> (state, metrics)`, a pure function for `repeat` or
       `ganjax.training.sharding` to compile; each metric is the mean over the steps where it is
-      finite, and integers, which are counts, are what they are at the end.
+      finite, and integers, which are counts, are what they are at the end. Where the data is
+      `Drawn`, each step takes its own part of it.
     """
 
     def call(state: Any, data: Any, key: Key, *, steps: int) -> tuple[Any, Metrics]:
-        def body(state, _):
-            batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
-            return step(state, sample_batch(batch_key, data), step_key)
+        def body(state, drawn):
+            batch_key, step_key = keys_of_step(key, state.step)
+            batch = sample_batch(batch_key, data if drawn is None else drawn)
+            # So the step compiles to the same, and rounds the same, wherever its batch comes from
+            batch = lax.optimization_barrier(batch)
+            return step(state, batch, step_key)
 
-        state, metrics = lax.scan(body, state, None, length=steps)
+        each_step = data if isinstance(data, Drawn) else None
+        state, metrics = lax.scan(body, state, each_step, length=steps)
         return state, jax.tree.map(_over_steps, metrics)
 
     return call
@@ -123,7 +130,7 @@ def train(
     Args:
       call: what `repeat`, or its counterparts in `ganjax.training.sharding`, returned.
       state: the initial state, with a counter `step`; donated.
-      data: what `sample_batch` draws from.
+      data: what `sample_batch` draws from, or a `Feed` of what it would draw.
       key: the run's key.
       updates: steps in total.
       steps_per_call: steps in one compiled call.
@@ -142,16 +149,24 @@ def train(
     Raises:
       Interrupted: a signal asked to stop; the state is saved, and the same call goes on.
       Diverged: going back did not help.
+      UserError: an image that is fed cannot be read.
       DiskFull: a checkpoint cannot be written; those before are whole.
     """
     store = Checkpoints(folder, keep=upkeep.keep, say=say) if folder else None
     course = _Course(
         state, key, store, lambda done, metrics: tick(done, note(metrics)), say, upkeep
     )
+    feed = data if isinstance(data, Feed) else None
     try:
         with interruption.deferred():
             course.begin(anchored=anchor_every is not None)
+            drawn_by = None
             while course.done < updates:
+                if feed and course.key is not drawn_by:  # at first, and after going back
+                    drawn_by = course.key
+                    feed.begin(
+                        drawn_by, done=course.done, updates=updates, steps_per_call=steps_per_call
+                    )
                 steps = min(steps_per_call, updates - course.done)
                 where = f"updates {course.done + 1:,} to {course.done + steps:,}"
                 with watchdog.limit(upkeep.step_timeout, where):
@@ -162,6 +177,8 @@ def train(
                     anchor = anchor_every is not None and course.done % anchor_every == 0
                     course.keep_if_due(anchor=anchor, last=course.done == updates)
     finally:
+        if feed:
+            feed.close()
         if store:
             store.close()
     return course.result()
@@ -180,7 +197,8 @@ class _Course:
         upkeep: Upkeep,
     ):
         self.done = 0
-        self.state, self.key = state, key
+        self.state = state
+        self.run_key = self.key = key
         self.store, self.tick, self.say, self.upkeep = store, tick, say, upkeep
         self.history: Series = {"update": []}
         self.signs: Series = {"update": []}
@@ -193,15 +211,16 @@ class _Course:
         """Take up the newest checkpoint; without one, keep the beginning to go back to."""
         if self.store and self.store.latest() is not None:
             found = self.store.restore(like=self.state)
-            self._take_up(found.step, found.state, found.record)
-            self.roll_backs = np.asarray(found.record["roll_backs"], int)
+            self._take_up(found, np.asarray(found.record["roll_backs"], int))
         elif self.store and anchored:
             self._save(anchor=True, needed=False)
 
     def advance(self, call: Callable[..., tuple[Any, Metrics]], data: Any, steps: int) -> bool:
         """Take some steps; say whether all is well, as far as one knows."""
-        key = guard.other_randomness(self.key, self.roll_backs)
-        self.state, metrics = call(self.state, data, key, steps=steps)
+        if isinstance(data, Feed):
+            self.state, metrics = data.advance(call, self.state, self.key, steps)
+        else:
+            self.state, metrics = call(self.state, data, self.key, steps=steps)
         well = self._note()  # read only now: the device is already busy with the next call
         if well:
             self.done += steps
@@ -259,12 +278,13 @@ class _Course:
             f"update {done:,}: {guard.BAD_IN_A_ROW} updates in a row came to no finite numbers; "
             f"back to update {found.step:,} with other random numbers"
         )
-        self._take_up(found.step, found.state, found.record)
-        self.roll_backs = roll_backs
+        self._take_up(found, roll_backs)
 
-    def _take_up(self, step: int, state: Any, record: dict[str, Any]) -> None:
-        self.done, self.state, self.pending = step, state, None
-        self.history, self.signs = record["history"], record["signs"]
+    def _take_up(self, found: Restored, roll_backs: np.ndarray) -> None:
+        self.done, self.state, self.pending = found.step, found.state, None
+        self.history, self.signs = found.record["history"], found.record["signs"]
+        self.roll_backs = roll_backs
+        self.key = guard.other_randomness(self.run_key, roll_backs)
 
     def _save(self, *, anchor: bool, needed: bool) -> None:
         """Write a checkpoint in the background; where the disk is full, as `upkeep` says."""

@@ -18,7 +18,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ganjax.data.loader import Parts, rows_of_part
+from ganjax.data.loader import Drawn, Parts, rows_of_part
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
 from ganjax.ops import spread
@@ -111,6 +111,37 @@ def place_data(read: Callable[[np.ndarray], Dataset], count: int, mesh: Mesh) ->
     return Parts(spread(dataset.images), spread(dataset.labels), count)
 
 
+def own_parts(mesh: Mesh) -> tuple[int, ...]:
+    """Return the numbers of the parts of a batch that this process's devices step with."""
+    _check_mesh(mesh)
+    own = jax.process_index()
+    return tuple(i for i, device in enumerate(mesh.devices.flat) if device.process_index == own)
+
+
+def place_drawn(steps: Sequence[Drawn], mesh: Mesh) -> Drawn:
+    """Put what some steps draw where they will step with it.
+
+    Args:
+      steps: of each step this process's parts, images `[own parts, batch / parts, ...]`.
+      mesh: the devices.
+
+    Returns:
+      All parts, spread over the mesh: images `[steps, parts, batch / parts, ...]`.
+    """
+    placement = NamedSharding(mesh, P(None, AXIS))
+    parts = own_parts(mesh)
+
+    def spread(*own: np.ndarray) -> Array:
+        shards = [
+            jax.device_put(np.stack([step[i : i + 1] for step in own]), mesh.devices.flat[part])
+            for i, part in enumerate(parts)
+        ]
+        shape = (len(own), mesh.size, *own[0].shape[1:])
+        return jax.make_array_from_single_device_arrays(shape, placement, shards)
+
+    return jax.tree.map(spread, *steps)
+
+
 def placements(state: State, mesh: Mesh, *, shard_state: bool = False) -> State:
     """Say where each array of a state belongs.
 
@@ -184,7 +215,7 @@ def compile_steps(
 
     Returns:
       `(state, data, key, *, steps) -> (state, metrics)` of a state of `init_state` and data of
-      `place_data`; the state is donated, `steps` is static.
+      `place_data` or `place_drawn`; the state is donated, `steps` is static.
 
     Raises:
       UserError: the mesh has other axes.
@@ -250,24 +281,25 @@ def pmap_steps(
       devices: all of them by default, in JAX's order.
 
     Returns:
-      `(state, data, key, *, steps) -> (state, metrics)` of a plain state and data of `place_data`;
-      the state is donated, `steps` is static. The state that it returns is a copy on each device.
+      `(state, data, key, *, steps) -> (state, metrics)` of a plain state and data of `place_data`
+      or `place_drawn`; the state is donated, `steps` is static. The state that it returns is a copy
+      on each device.
     """
     many = scan_steps(partial(step, axis_name=AXIS), partial(sample_batch, axis_name=AXIS))
 
     @cache
-    def compiled(steps: int) -> Call:
+    def compiled(steps: int, parts_axis: int) -> Call:
         return jax.pmap(
             partial(many, steps=steps),
             AXIS,
-            in_axes=(None, 0, None),
+            in_axes=(None, parts_axis, None),
             out_axes=None,
             devices=devices,
             donate_argnums=0,
         )
 
     def call(state: State, data: Any, key: Key, *, steps: int) -> tuple[State, Metrics]:
-        return compiled(steps)(state, data, key)
+        return compiled(steps, int(isinstance(data, Drawn)))(state, data, key)
 
     return call
 

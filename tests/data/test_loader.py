@@ -35,8 +35,8 @@ def test_what_the_networks_cannot_take():
 
 def test_at_network_size_pads_both_parts():
     own = Dataset("x", np.zeros((2, 28, 28, 1), np.uint8), np.zeros(2, np.int32), ("a", "b"))
-    train, test = loader.at_network_size(Source(own, own))
-    assert train.images.shape == test.images.shape == (2, 32, 32, 1)
+    found = loader.at_network_size(Source(own, own))
+    assert found.train.images.shape == found.test.images.shape == (2, 32, 32, 1)
     assert loader.at_network_size(Source(own, None)).test is None
 
 

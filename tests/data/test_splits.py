@@ -7,7 +7,7 @@ import pytest
 
 from ganjax.data import splits
 from ganjax.data.sources import Dataset, Source, load
-from ganjax.data.splits import draw, part
+from ganjax.data.splits import draw, long_tail, part, part_labelled, some_per_class
 from ganjax.errors import UserError
 
 NAMES = ("ant", "bee", "cat")
@@ -134,3 +134,78 @@ def test_of_a_large_set_no_more_is_held_out_than_choosing_takes():
     labels = np.arange(30_000, dtype=np.int32) % 2
     dataset = Dataset("toy", np.zeros((30_000, 1, 1, 1), np.uint8), labels, ("a", "b"))
     assert len(splits.hold_out(dataset, 0.5, seed=0)[1]) == splits.MOST_HELD_OUT
+
+
+@pytest.mark.parametrize(
+    ("per_class", "classes", "imbalance", "counts"),
+    [
+        (20, 3, 1.0, [20, 20, 20]),
+        (100, 3, 100.0, [100, 10, 2]),  # 1 would be too few
+        (5000, 10, 10.0, [5000, 3871, 2997, 2321, 1797, 1391, 1077, 834, 646, 500]),
+    ],
+)
+def test_a_long_tail_falls_exponentially(per_class, classes, imbalance, counts):
+    assert long_tail(per_class, classes, imbalance) == counts
+
+
+def test_an_imbalance_below_one_is_refused():
+    with pytest.raises(UserError, match="--imbalance must be at least 1"):
+        long_tail(10, 3, 0.5)
+
+
+def test_an_unbalanced_draw_has_its_tail_and_validates_every_class():
+    own = [
+        draw(
+            numbered(), per_class=12, replicate=r, replicates=3, validation_fraction=0.25, seed=0,
+            imbalance=4.0,
+        )
+        for r in range(3)
+    ]  # fmt: skip
+    for one in own:
+        assert (one.fit.counts() + one.validation.counts()).tolist() == [12, 6, 3]
+        assert one.validation.counts().tolist() == [3, 2, 1]
+    assert not numbers(own[0].fit) & numbers(own[1].fit)
+
+
+def test_an_unbalanced_draw_asks_of_each_class_what_it_has():
+    pool = numbered((40, 20, 10))
+    assert some_per_class(pool, 40, seed=0, imbalance=4.0).counts().tolist() == [40, 20, 10]
+    with pytest.raises(UserError, match=r"bee has 20 images, fewer than the 24 of --per-class 48"):
+        some_per_class(pool, 48, seed=0, imbalance=4.0)
+
+
+@pytest.mark.parametrize(("unlabelled", "count"), [("rest", 108), (30, 30)])
+def test_the_unlabelled_part_shares_no_image_and_shows_no_label(unlabelled, count):
+    few, many = part_labelled(numbered(), 4, unlabelled=unlabelled, seed=0)
+    assert few.counts().tolist() == [4, 4, 4]
+    assert len(many) == count
+    assert set(many.labels) == {-1}
+    assert not numbers(few) & numbers(many)
+    again = part_labelled(numbered(), 4, unlabelled=unlabelled, seed=0)[1]
+    assert numbers(again) == numbers(many)
+
+
+@pytest.mark.parametrize("unlabelled", [0, 109])
+def test_no_more_unlabelled_images_than_there_are(unlabelled):
+    with pytest.raises(UserError, match="--unlabelled must be from 1 to 108"):
+        part_labelled(numbered(), 4, unlabelled=unlabelled, seed=0)
+
+
+def test_no_copy_of_a_test_image_is_in_the_pool_nor_one_twice():
+    once = numbered()
+    twice = once.take(np.tile(np.arange(len(once)), 2))
+    pool, sealed = part(Source(twice), test_fraction=0.25, seed=0)
+    assert sealed.size == 60
+    seen = []
+    sealed.judge(0, {}, lambda images: seen.append(images.copy()) or np.zeros(len(images)))
+    test = Dataset("test", seen[0], np.zeros(60, np.int32), NAMES)
+    assert not numbers(pool) & numbers(test)
+    assert len(numbers(pool)) == len(pool)
+    assert numbers(pool) | numbers(test) == numbers(once)
+
+
+def test_a_sources_validation_split_is_drawn_from():
+    first, second, third = (numbered().take(np.arange(i, 120, 3)) for i in range(3))
+    pool, sealed = part(Source(first, third, second), test_fraction=0.25, seed=0)
+    assert numbers(pool) == numbers(first) | numbers(second)
+    assert sealed.size == len(third)

@@ -1,0 +1,113 @@
+"""Labelled images as the rest of the house knows them: in memory, or yet to be read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from ganjax.data.decode import Header
+from ganjax.data.listing import Bad
+
+Tell = Callable[[int, int], None]
+"""Called with how many images have been read, and of how many."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images in memory.
+
+    Attributes:
+      name: the source they came from.
+      images: uint8 `[n, height, width, channels]`, 1 or 3 channels.
+      labels: int32 `[n]`, indices into `class_names`.
+      class_names: what the labels mean.
+      files: where each image came from, relative to the source: str objects `[n]`, or None for
+        sources without files of their own.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    files: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counts(self) -> np.ndarray:
+        """Count the images of each class: int `[classes]`."""
+        return np.bincount(self.labels, minlength=len(self.class_names))
+
+    def take(self, indices: np.ndarray) -> "Dataset":
+        """Return the images at some indices, in that order."""
+        files = None if self.files is None else self.files[indices]
+        return replace(self, images=self.images[indices], labels=self.labels[indices], files=files)
+
+    only = take
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Labelled images that are yet to be read: each process of a run reads its own of them.
+
+    Attributes:
+      name: the source they come from.
+      class_names: what the labels mean.
+      rows: int64 `[n]`, which of the source's training images these are.
+      labels_of: reads all labels of the source, int32.
+      read: reads the images and labels at some rows of the source.
+      bad: as of `Source`.
+      notes: as of `Source`.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    rows: np.ndarray
+    labels_of: Callable[[], np.ndarray]
+    read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    bad: tuple[Bad, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """All labels: int32 `[n]`; may cost a reading of the whole source."""
+        return self.labels_of()[self.rows]
+
+    def take(self, indices: np.ndarray) -> Dataset:
+        """Read the images at some indices, and no others."""
+        images, labels = self.read(self.rows[indices])
+        return Dataset(self.name, images, labels, self.class_names)
+
+    def only(self, indices: np.ndarray) -> "Unread":
+        """Return those at some indices, unread as they are."""
+        return replace(self, rows=self.rows[indices])
+
+
+class Source(NamedTuple):
+    """A source's images.
+
+    Attributes:
+      train: those to train on.
+      test: the test split that it brings, if it brings one.
+      validation: likewise.
+      bad: what was left out, and why.
+      notes: what was done to the images that a person should know, a line each.
+      kinds: how many images were of each size and mode before; empty where they were arrays.
+    """
+
+    train: Dataset
+    test: Dataset | None = None
+    validation: Dataset | None = None
+    bad: tuple[Bad, ...] = ()
+    notes: tuple[str, ...] = ()
+    kinds: Mapping[Header, int] = MappingProxyType({})
+
+    def splits(self) -> dict[str, Dataset]:
+        """Return the splits that there are, by name: train, validation, test."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: own for name, own in named.items() if own is not None}

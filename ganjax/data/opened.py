@@ -1,0 +1,211 @@
+"""From a listing of encoded images to data sets: whole, in a file, or each image as it is taken."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganjax.config import Reading
+from ganjax.data import duplicates, fit, quarantine
+from ganjax.data.dataset import Dataset, Source, Tell, Unread
+from ganjax.data.decode import Header, Unreadable
+from ganjax.data.decoded import Decoded, decode_entry, decode_listing, read_headers
+from ganjax.data.listing import SPLITS, Bad, Listing
+from ganjax.errors import UserError, quoted
+
+
+def in_memory(
+    listing: Listing, reading: Reading, *, cache: bool, strict: bool, tell: Tell
+) -> Source:
+    """Decode all of a listing's images.
+
+    Raises:
+      UserError: too many are bad, if `strict`.
+    """
+    found = decode_listing(listing, reading, cache=cache, tell=tell)
+    bad = (*listing.bad, *found.bad.values())
+    if strict:
+        bad = _settled(listing, found.bad.values(), reading)
+    splits = _splits(listing, found, found.in_memory())
+    if "train" not in splits:
+        raise UserError(f"{listing.name} has no image to train on")
+    notes = (*listing.notes, *found.notes())
+    kinds = Counter(found.headers)
+    return Source(splits["train"], splits.get("test"), splits.get("validation"), bad, notes, kinds)
+
+
+def in_file(listing: Listing, reading: Reading, tell: Tell) -> Unread:
+    """Decode all of a listing's images into the cache; those to train on are read when taken.
+
+    Raises:
+      UserError: too many are bad.
+    """
+    found = decode_listing(listing, reading, tell=tell)
+    bad = _settled(listing, found.bad.values(), reading)
+    entries = [listing.entries[i] for i in found.entries]
+    labels = np.array([entry.label for entry in entries], np.int32)
+    images: Any = found.images
+    if isinstance(images, Path):
+        from ganjax.data.stream import open_array  # and with it JAX
+
+        mapped = np.load(images, mmap_mode="r", allow_pickle=False)
+        refuse_leakage(_splits(listing, found, mapped), reading)
+        images = open_array(images)
+    else:
+        refuse_leakage(_splits(listing, found, images), reading)
+    return Unread(
+        listing.name,
+        listing.class_names,
+        np.flatnonzero([entry.split == "train" for entry in entries]),
+        partial(_same, labels),
+        partial(_decoded, images, labels),
+        bad,
+        (*listing.notes, *found.notes()),
+    )
+
+
+def in_part(listing: Listing, reading: Reading, tell: Tell) -> Unread:
+    """Read only the headers of a listing's images; each is decoded when it is taken.
+
+    Raises:
+      UserError: too many are bad; when they are taken, that one is.
+    """
+    headers = read_headers(listing.entries, tell)
+    reasons = {i: str(header) for i, header in enumerate(headers) if isinstance(header, Unreadable)}
+    bad = _settled(
+        listing,
+        [
+            Bad(e.split, e.label, e.file, reasons[i])
+            for i, e in enumerate(listing.entries)
+            if i in reasons
+        ],
+        reading,
+    )
+    whole = [header for header in headers if isinstance(header, Header)]
+    if not whole:
+        raise UserError(f"{listing.name}: {quarantine.sentence(bad[0])}, and so are all others")
+    shape = fit.choose(whole, reading)
+    labels = np.array([entry.label for entry in listing.entries], np.int32)
+
+    usable = [e.split == "train" and i not in reasons for i, e in enumerate(listing.entries)]
+    notes = (*listing.notes, *fit.notes(whole, shape))
+    rows = np.flatnonzero(usable)
+    read = partial(_one_by_one, listing, shape, labels)
+    return Unread(listing.name, listing.class_names, rows, partial(_same, labels), read, bad, notes)
+
+
+def as_unread(source: Source, reading: Reading) -> Unread:
+    """Return the training images of a source in memory as if they were yet to be read.
+
+    Raises:
+      UserError: its test images are among them.
+    """
+    refuse_leakage(source.splits(), reading)
+    train = source.train
+    return Unread(
+        train.name,
+        train.class_names,
+        np.arange(len(train)),
+        partial(_same, train.labels),
+        partial(_decoded, train.images, train.labels),
+        source.bad,
+        source.notes,
+    )
+
+
+def refuse_leakage(splits: Mapping[str, Dataset], reading: Reading) -> None:
+    """Return where no test image is among the others, or where that is allowed.
+
+    Raises:
+      UserError: one is.
+    """
+    if "test" not in splits or reading.allow_leakage:
+        return
+    found = duplicates.find(splits, near=False)
+    if len(duplicates.leakage(found).exact):
+        name = next(iter(splits.values())).name
+        raise UserError(duplicates.leaking_error(found, quoted(name)))
+
+
+def fitted(source: Source, reading: Reading, *, strict: bool = True) -> Source:
+    """Return a source in memory with all its images brought to one shape.
+
+    Raises:
+      UserError: too many of its images are bad, if `strict`.
+    """
+    splits = source.splits()
+    if strict:
+        names = source.train.class_names
+        lost = np.bincount([b.label for b in source.bad if b.label >= 0], minlength=len(names))
+        counts = lost + sum(own.counts() for own in splits.values())
+        quarantine.settle(source.bad, counts, names, reading, source.train.name)
+    images, notes = fit.fit_arrays(
+        [image for own in splits.values() for image in own.images], reading
+    )
+    cuts = np.cumsum([len(own) for own in splits.values()])[:-1]
+    parts = {
+        name: replace(own, images=part)
+        for (name, own), part in zip(splits.items(), np.split(images, cuts), strict=True)
+    }
+    return source._replace(
+        train=parts["train"],
+        test=parts.get("test"),
+        validation=parts.get("validation"),
+        notes=(*source.notes, *notes),
+    )
+
+
+def _splits(listing: Listing, found: Decoded, images: np.ndarray) -> dict[str, Dataset]:
+    """Cut decoded images into splits, which lie one after another, without copying them."""
+    entries = [listing.entries[i] for i in found.entries]
+    labels = np.array([entry.label for entry in entries], np.int32)
+    files = np.array([entry.file for entry in entries], object)
+    splits = {}
+    for name in SPLITS:
+        rows = np.flatnonzero([entry.split == name for entry in entries])
+        if len(rows):
+            own = slice(rows[0], rows[-1] + 1)
+            assert len(rows) == own.stop - own.start, "a listing's splits lie one after another"
+            splits[name] = Dataset(
+                listing.name, images[own], labels[own], listing.class_names, files[own]
+            )
+    return splits
+
+
+def _same(labels: np.ndarray) -> np.ndarray:
+    return labels
+
+
+def _decoded(images: Any, labels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read decoded images: from memory, or of an `ArrayFile`."""
+    own = images[rows] if isinstance(images, np.ndarray) else images.read(rows)
+    return own, labels[rows]
+
+
+def _one_by_one(
+    listing: Listing, shape: fit.Shape, labels: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decode images as they are taken."""
+    images = np.empty((len(rows), *shape[:3]), np.uint8)
+    for i, row in enumerate(rows):
+        found = decode_entry(listing.entries[row], shape)
+        if isinstance(found, Unreadable):
+            raise UserError(
+                f"{listing.name}: {quoted(listing.entries[row].file)} {quoted(found)}: repair or "
+                "remove it (a run of one process would have left it out)"
+            )
+        images[i] = found
+    return images, labels[rows]
+
+
+def _settled(listing: Listing, bad: Iterable[Bad], reading: Reading) -> tuple[Bad, ...]:
+    """Return all that is bad of a listing, unless that is too much."""
+    every = (*listing.bad, *bad)
+    labels = [e.label for e in listing.entries] + [b.label for b in listing.bad if b.label >= 0]
+    counts = np.bincount(labels, minlength=len(listing.class_names))
+    quarantine.settle(every, counts, listing.class_names, reading, listing.name)
+    return every

@@ -1,0 +1,130 @@
+"""The real images that a generator was trained on, found again by its run's configuration."""
+
+import json
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import numpy as np
+
+from ganjax.config import StudyConfig, TrainConfig
+from ganjax.data import loader, sources, splits
+from ganjax.data.sources import Dataset, Unread
+from ganjax.errors import UserError, quoted
+from ganjax.progress import Progress
+
+Config = TypeVar("Config", TrainConfig, StudyConfig)
+
+
+def run_of(folder: Path) -> Path:
+    """Return the run that a generator's folder belongs to: itself, or the study around it."""
+    folder = Path(folder).resolve()
+    return folder.parent.parent if folder.parent.name == "replicates" else folder
+
+
+def recorded_counts(folder: Path) -> np.ndarray | None:
+    """Return how many images of each class a generator was trained on, if that is on record.
+
+    Older versions wrote no such record into `generator.json`.
+    """
+    counts = json.loads((folder / "generator.json").read_text()).get("counts")
+    return None if counts is None else np.asarray(counts, np.int64)
+
+
+def class_counts(folder: Path, progress: Progress) -> np.ndarray:
+    """Return how many images of each class a generator was trained on: int `[classes]`.
+
+    Where that is not on record they are counted again.
+
+    Args:
+      folder: of the generator.
+      progress: where to tell how far the counting is.
+
+    Raises:
+      UserError: they are not on record, and the images are not where they were.
+    """
+    recorded = recorded_counts(folder)
+    if recorded is not None:
+        return recorded
+    images = real_images(folder, progress)
+    return np.bincount(images.labels, minlength=len(images.class_names))
+
+
+def real_images(folder: Path, progress: Progress) -> Dataset | Unread:
+    """Find the images again that a generator was trained on, without those held out.
+
+    Args:
+      folder: of a training, or of a study's replicate.
+      progress: where to tell how far their reading is.
+
+    Returns:
+      The images as the generator saw them, padded to the networks' size.
+
+    Raises:
+      UserError: its run's configuration is missing, or the images are not where they were.
+    """
+    run = run_of(folder)
+    try:
+        found = json.loads((run / "config.json").read_text())
+        if run == Path(folder).resolve():
+            return _of_training(_configured(TrainConfig, found), progress)
+        return _of_replicate(_configured(StudyConfig, found), int(Path(folder).name), progress)
+    except (UserError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"the images that {quoted(folder)} was trained on cannot be found again: "
+            f"{quoted(error)}"
+        ) from None
+
+
+def _of_training(config: TrainConfig, progress: Progress) -> Unread:
+    with progress.stage("read the images", 0, "images") as tick:
+        images = loader.unread_at_network_size(
+            sources.unread(
+                config.source,
+                data_dir=config.data_dir,
+                reading=config.reading,
+                tell=lambda done, total: tick(done),
+            )
+        )
+    if config.per_class is not None:
+        images = splits.some_per_class(
+            images, config.per_class, seed=config.seed, imbalance=config.imbalance
+        )
+    if not config.validation_fraction:
+        return images
+    fit, held_out = splits.hold_out(images, config.validation_fraction, seed=config.seed)
+    return fit if len(held_out) >= 2 else images  # too few to choose by: all were trained on
+
+
+def _of_replicate(config: StudyConfig, number: int, progress: Progress) -> Dataset:
+    with progress.stage("read the images", 0, "images") as tick:
+        source = sources.load(
+            config.source,
+            data_dir=config.data_dir,
+            reading=config.reading,
+            tell=lambda done, total: tick(done),
+        )
+    pool, _ = splits.part(
+        loader.at_network_size(source), test_fraction=config.test_fraction, seed=config.seed
+    )
+    return splits.draw(
+        pool,
+        per_class=config.per_class,
+        replicate=number,
+        replicates=config.replicates,
+        validation_fraction=config.validation_fraction,
+        seed=config.seed,
+        imbalance=config.imbalance,
+    ).fit
+
+
+def _configured(kind: type[Config], found: dict[str, Any]) -> Config:
+    """Return the configuration that `ganjax.config.to_json` wrote."""
+    kinds = get_type_hints(kind)
+    values = {own.name: found[own.name] for own in fields(kind) if own.name in found}
+    return kind(
+        **{
+            name: _configured(kinds[name], value) if is_dataclass(kinds[name]) else value
+            for name, value in values.items()
+        }
+    )

@@ -1,0 +1,103 @@
+"""What a person wants of a generator: how many images of which classes, and in which form."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ganjax.config.checks import check_seed, one_of
+from ganjax.data.export import FORMATS, Format
+from ganjax.errors import UserError, quoted
+
+COUNT = 1000
+"""Images where nothing is said about how many."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be written from a trained GAN.
+
+    At most one of `count`, `per_class` and `balance` is given; without any, it is 1000 images.
+
+    Attributes:
+      count: how many to generate, over all classes in turn.
+      per_class: how many of each class, or of some by their names.
+      balance: as many of each class as its training images fall short of the largest class's.
+      include_real: write the training images too, before the generated ones.
+      form: "folder" (PNG files in class folders), "npz" or "tfds" (array_record).
+      seed: of the latents.
+    """
+
+    count: int | None = None
+    per_class: int | Mapping[str, int] | None = None
+    balance: bool = False
+    include_real: bool = False
+    form: Format = "folder"
+    seed: int = 0
+
+    def __post_init__(self):
+        check_seed(self.seed)
+        one_of("format", self.form, FORMATS)
+        given = ["--count"] * (self.count is not None)
+        given += ["--per-class"] * (self.per_class is not None) + ["--balance"] * self.balance
+        if len(given) > 1:
+            raise UserError(f"give only one of {' and '.join(given)}: each says how many images")
+        if not given:
+            object.__setattr__(self, "count", COUNT)
+        if self.count is not None and self.count < 1:
+            raise UserError(f"--count must be at least 1, not {self.count}")
+
+    def command(self, run: Path) -> str:
+        """Return the command line that makes the same set in a folder DIR."""
+        words = ["ganjax", "synthesize", str(run)]
+        if self.count is not None:
+            words += ["--count", str(self.count)]
+        elif isinstance(self.per_class, int):
+            words += ["--per-class", str(self.per_class)]
+        elif self.per_class is not None:
+            words += ["--per-class", *(f"{name}={n}" for name, n in self.per_class.items())]
+        words += ["--balance"] * self.balance + ["--include-real"] * self.include_real
+        return shlex.join([*words, "--format", self.form, "--seed", str(self.seed), "--out", "DIR"])
+
+
+def in_turn(count: int, classes: int) -> np.ndarray:
+    """Return how many images each class gets of `count` in turn: int `[classes]`."""
+    return count // classes + (np.arange(classes) < count % classes)
+
+
+def of_each(class_names: tuple[str, ...], per_class: int | Mapping[str, int]) -> np.ndarray:
+    """Return how many images each class gets: int `[classes]`.
+
+    Raises:
+      UserError: a class is none of these, or no image is wanted.
+    """
+    if isinstance(per_class, int):
+        per_class = dict.fromkeys(class_names, per_class)
+    found = np.zeros(len(class_names), np.int64)
+    for name, number in per_class.items():
+        if name not in class_names:
+            known = ", ".join(map(quoted, class_names[:10]))
+            more = ", ..." if len(class_names) > 10 else ""
+            raise UserError(f"--per-class {quoted(name)}: no such class; there are {known}{more}")
+        if number < 0:
+            raise UserError(f"--per-class must be at least 0, not {number}")
+        found[class_names.index(name)] = number
+    if not found.any():
+        raise UserError("--per-class asks for no image at all: give at least 1")
+    return found
+
+
+def to_balance(counts: np.ndarray) -> np.ndarray:
+    """Return how many images each class falls short of the largest one: int `[classes]`.
+
+    Raises:
+      UserError: none does.
+    """
+    if counts.min() == counts.max():
+        raise UserError(
+            f"every class has {counts[0]} training images, so nothing is to be balanced: give "
+            "--count or --per-class"
+        )
+    return counts.max() - counts

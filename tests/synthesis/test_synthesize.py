@@ -1,0 +1,351 @@
+"""From a run's folder to a labelled set, and to an augmented one, whatever came between."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganjax import interruption
+from ganjax.config import ClassifierConfig, GANConfig, StudyConfig, TrainConfig, to_json
+from ganjax.data.export.claim import partial_folder
+from ganjax.data.sources import load
+from ganjax.errors import UserError
+from ganjax.progress import Silent
+from ganjax.study.prepare import prepare
+from ganjax.synthesis import train_run, trained, trained_on
+from ganjax.synthesis.description import describe
+from ganjax.synthesis.synthesize import Written, synthesize, weights_checksum
+from ganjax.synthesis.wish import Wish
+
+TINY = GANConfig(width=8, latent_size=4, batch_size=4, updates=2, augment="none", r1_weight=0)
+COUNTS = {"ant": 14, "b/ee".replace("/", "_"): 10, "cat": 6}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """No test may read or fill the cache of the person who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANJAX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source") / "photos"
+    rng = np.random.default_rng(0)
+    for name, count in COUNTS.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.integers(0, 256, (8, 8)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"={i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    """A tiny GAN of a source whose classes are of several sizes, a part of each held out."""
+    folder = tmp_path_factory.mktemp("runs") / "gan"
+    config = TrainConfig(f"folder:{photos}", validation_fraction=0.2, gan=TINY)
+    train_run.train(config, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def study(photos, tmp_path_factory):
+    """A study of which the GAN of replicate 1 is trained, and no more."""
+    folder = tmp_path_factory.mktemp("studies") / "study"
+    config = StudyConfig(
+        f"folder:{photos}", per_class=3, replicates=3, test_fraction=0.5, gan=TINY,
+        classifier=ClassifierConfig(updates=2, evaluations=1),
+    )  # fmt: skip
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(to_json(config)))
+    try:
+        draw = prepare(config, None, True, Silent()).draws[1]
+    except UserError:
+        pytest.fail("the source is too small for a study")
+    own = folder / "replicates" / "1"
+    trained.train_in(own, describe(config.gan, draw.fit), draw.fit, jax.random.key(0))
+    return folder, draw
+
+
+def rows(folder):
+    with open(folder / "metadata.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def tree(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+class Listening(Silent):
+    """Progress that keeps what is said."""
+
+    def __init__(self):
+        self.said = []
+
+    def say(self, line):
+        self.said.append(line)
+
+
+def test_a_count_goes_round_the_classes(run, tmp_path):
+    assert synthesize(run, tmp_path / "out", Wish(count=8)) == Written(0, 8, True)
+    found = rows(tmp_path / "out")
+    assert [row["label"] for row in found] == list("01201201")
+    assert [row["index"] for row in found] == list("01234567")
+    assert {row["source"] for row in found} == {"generated"}
+    assert {row["seed"] for row in found} == {"0"}
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["counts"] == [3, 3, 2]
+    assert manifest["trained_on"].startswith("folder:")
+    assert manifest["updates"] in (1, 2)
+    assert manifest["gan"]["width"] == 8
+    assert manifest["configuration"]["jax"] == jax.__version__
+    assert manifest["command"] == (
+        f"ganjax synthesize {run} --count 8 --format folder --seed 0 --out DIR"
+    )
+
+
+def test_an_image_is_the_same_file_whatever_the_count_and_another_with_another_seed(run, tmp_path):
+    for name, wish in {
+        "few": Wish(count=5), "many": Wish(count=150), "other": Wish(count=5, seed=1),
+    }.items():  # fmt: skip
+        synthesize(run, tmp_path / name, wish)
+    few, many, other = (
+        {name: content for name, content in tree(tmp_path / set_).items() if ".png" in name}
+        for set_ in ("few", "many", "other")
+    )
+    assert len(few) == 5
+    assert few.items() <= many.items()
+    assert few.keys() == other.keys()
+    assert few != other
+
+
+@pytest.mark.parametrize("form", ["folder", "npz", "tfds"])
+def test_the_same_wish_is_the_same_bytes_and_is_read_back(run, tmp_path, form):
+    for name in ("one", "other"):
+        synthesize(run, tmp_path / name, Wish(per_class=3, form=form))
+    assert tree(tmp_path / "one") == tree(tmp_path / "other")
+    out = tmp_path / "one"
+    source, data_dir = {
+        "folder": (f"folder:{out}", None),
+        "npz": (f"npz:{out / 'images.npz'}", None),
+        "tfds": ("tfds:ganjax_images", out),
+    }[form]
+    found = load(source, data_dir=data_dir).train
+    assert found.counts().tolist() == [3, 3, 3]
+    assert found.class_names == tuple(COUNTS)
+    gan = trained.load(run)
+    images, labels = gan.sample(jax.random.key(0), 9)
+    order = np.argsort(labels, kind="stable") if form == "folder" else np.arange(9)
+    np.testing.assert_array_equal(found.images, images[order])
+
+
+def test_so_many_of_some_classes_only(run, tmp_path):
+    listening = Listening()
+    wish = Wish(per_class={"cat": 4, "ant": 1})
+    synthesize(run, tmp_path / "out", wish, progress=listening)
+    assert [row["class"] for row in rows(tmp_path / "out")] == ["ant", "cat", "cat", "cat", "cat"]
+    assert any(line.startswith("1 of 3 classes get no image (b_ee)") for line in listening.said), (
+        listening.said
+    )
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["on record", "counted again"])
+def test_balanced_every_class_is_as_large_as_the_largest(run, tmp_path, recorded):
+    own = tmp_path / "gan"
+    shutil.copytree(run, own)
+    told = json.loads((own / "generator.json").read_text())
+    told.pop("counts", None)
+    if recorded:
+        told["counts"] = [20, 8, 5]  # not those of the source
+    (own / "generator.json").write_text(json.dumps(told))
+    synthesize(own, tmp_path / "out", Wish(balance=True))
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    fit = [11, 8, 5]  # without a fifth of each class, held out
+    expected = [0, 12, 15] if recorded else [0, fit[0] - fit[1], fit[0] - fit[2]]
+    assert manifest["counts"] == expected
+
+
+def test_with_the_real_images_it_is_one_augmented_set(run, photos, tmp_path):
+    wish = Wish(balance=True, include_real=True)
+    assert synthesize(run, tmp_path / "out", wish) == Written(24, 9, True)
+    found = load(f"folder:{tmp_path / 'out'}").train
+    assert found.counts().tolist() == [11, 11, 11]
+    table = rows(tmp_path / "out")
+    assert [row["source"] for row in table] == ["real"] * 24 + ["generated"] * 9
+    assert {row["model"] for row in table[:24]} == {""}
+    known = {image.tobytes() for image in load(f"folder:{photos}").train.images}
+    real = [image for image in _pixels(tmp_path / "out", table[:24])]
+    assert {image.tobytes() for image in real} < known
+    assert len({image.tobytes() for image in real}) == 24
+    seen = trained_on.real_images(run, Silent())
+    np.testing.assert_array_equal(np.stack(real), seen.take(np.arange(24)).images[..., 0])
+
+
+def _pixels(folder, table):
+    for row in table:
+        with Image.open(folder / row["file_name"]) as image:
+            yield np.asarray(image)
+
+
+def test_a_study_gives_its_first_gan_and_the_images_of_its_draw(study, tmp_path):
+    folder, draw = study
+    listening = Listening()
+    wish = Wish(per_class=2, include_real=True)
+    found = synthesize(folder, tmp_path / "out", wish, progress=listening)
+    assert found == Written(len(draw.fit), 6, True)
+    assert listening.said[0] == (
+        f"{folder} is a study: the GAN is that of {folder / 'replicates' / '1'}"
+    )
+    table = rows(tmp_path / "out")[: len(draw.fit)]
+    np.testing.assert_array_equal(
+        np.stack(list(_pixels(tmp_path / "out", table))), draw.fit.images[..., 0]
+    )
+    assert [row["original"] for row in table] == list(draw.fit.files)
+    again = synthesize(folder / "replicates" / "1", tmp_path / "out", wish)
+    assert again == found._replace(anew=False)
+
+
+@pytest.mark.parametrize("form", ["folder", "npz"])
+@pytest.mark.parametrize("stop", [24, 140])
+def test_stopped_by_a_signal_it_goes_on_to_the_same_bytes(run, tmp_path, stop, form):
+    class Asking(Silent):
+        def stage(self, name, total, unit):
+            return Stage() if name == "write" else super().stage(name, total, unit)
+
+    class Stage:
+        def __enter__(self):
+            return self.tick
+
+        def __exit__(self, *error):
+            return False
+
+        def tick(self, done, note=""):
+            if done >= stop:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    wish = Wish(count=300, include_real=True, form=form)
+    out = tmp_path / "out"
+    with interruption.honour_signals(), pytest.raises(interruption.Interrupted):
+        synthesize(run, out, wish, progress=Asking())
+    assert not out.exists()
+    lines = (partial_folder(out) / "set" / "metadata.csv").read_bytes().count(b"\n")
+    assert stop < lines < 300
+    assert synthesize(run, out, wish).anew
+    synthesize(run, tmp_path / "undisturbed", wish)
+    assert tree(out) == tree(tmp_path / "undisturbed")
+
+
+def test_another_seed_count_or_run_is_refused_with_the_difference(run, study, tmp_path):
+    out = tmp_path / "out"
+    synthesize(run, out, Wish(count=6))
+    before = tree(out)
+    for folder, wish, said in [
+        (run, Wish(count=6, seed=3), r"holds another set \(seed: 0, not 3\): give a new folder"),
+        (run, Wish(count=7), r"\(images: 6, not 7; generated.ant: 2, not 3\)"),
+        (study[0], Wish(count=6), r"\(model: [0-9a-f]{64}, not [0-9a-f]+\)"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            synthesize(folder, out, wish)
+    assert tree(out) == before
+
+
+def test_places_where_a_set_would_be_taken_for_something_else_are_refused(run, photos, study):
+    for folder, out, said in [
+        (run, run / "images", "is inside the run"),
+        (study[0], study[0] / "images", "is inside the run"),
+        (study[0], study[0] / "replicates" / "1" / "images", "is inside the run"),
+        (run, run, "exists and is not empty"),
+        (run, photos / "more", "is inside .*whose images the GAN was trained on"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            synthesize(folder, out, Wish(count=3))
+    assert not (photos / "more").exists()
+
+
+def test_a_source_that_changed_is_not_taken_for_what_was_trained_on(run, tmp_path):
+    own = tmp_path / "gan"
+    shutil.copytree(run, own)
+    told = json.loads((own / "generator.json").read_text())
+    (own / "generator.json").write_text(json.dumps({**told, "counts": [1, 2, 3]}))
+    with pytest.raises(UserError, match=r"--include-real: .* has changed since the GAN was"):
+        synthesize(own, tmp_path / "out", Wish(count=3, include_real=True))
+    config = json.loads((own / "config.json").read_text())
+    for source in ("digits", f"folder:{tmp_path / 'nowhere'}", "no source at all"):
+        (own / "config.json").write_text(json.dumps({**config, "source": source}))
+        with pytest.raises(UserError, match="has changed since|cannot be found again: "):
+            synthesize(own, tmp_path / "out", Wish(count=3, include_real=True))
+    (own / "config.json").unlink()
+    with pytest.raises(UserError, match="cannot be found again: ") as told:
+        synthesize(own, tmp_path / "out", Wish(count=3, include_real=True))
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "out").exists()
+    assert synthesize(own, tmp_path / "out", Wish(count=3)).generated == 3  # which needs none of it
+
+
+def test_a_gan_without_labels_makes_images_of_one_class(photos, tmp_path):
+    run = tmp_path / "gan"
+    config = TrainConfig(f"folder:{photos}", conditional=False, gan=TINY)
+    train_run.train(config, run)
+    synthesize(run, tmp_path / "out", Wish(count=3))
+    assert [row["class"] for row in rows(tmp_path / "out")] == ["all"] * 3
+    for wish, said in [
+        (Wish(per_class=3), "trained without labels .*: give --count"),
+        (Wish(balance=True), "trained without labels .*: give --count"),
+        (Wish(count=3, include_real=True), "--include-real: this GAN was trained without labels"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            synthesize(run, tmp_path / "other", wish)
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"count": 0}, "--count must be at least 1, not 0"),
+        ({"count": 3, "balance": True}, "give only one of --count and --balance"),
+        ({"count": 3, "per_class": 3}, "give only one of --count and --per-class"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+        ({"form": "zip"}, "format must be one of folder, npz, tfds, not 'zip'"),
+    ],
+)
+def test_wishes_that_make_no_sense_are_refused(wish, said):
+    with pytest.raises(UserError, match=said):
+        Wish(**wish)
+
+
+@pytest.mark.parametrize(
+    ("per_class", "said"),
+    [
+        ({"dog\n": 3}, r"--per-class dog\\n: no such class; there are ant, b_ee, cat$"),
+        ({"cat": -1}, "--per-class must be at least 0, not -1"),
+        ({"cat": 0}, "asks for no image at all"),
+        (0, "asks for no image at all"),
+    ],
+)
+def test_classes_that_there_are_not_are_refused(run, tmp_path, per_class, said):
+    with pytest.raises(UserError, match=said):
+        synthesize(run, tmp_path / "out", Wish(per_class=per_class))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_checksum_is_of_the_generator_alone_and_of_all_of_it(run):
+    state = trained.load(run).state
+    before = weights_checksum(state)
+    assert before == weights_checksum(trained.load(run).state)
+    other = jax.tree.map(lambda leaf: leaf + 1, state.discriminator)
+    assert weights_checksum(replace(state, discriminator=other)) == before
+    leaves, tree_of = jax.tree.flatten(state.ema_params)
+    changed = [*leaves[:-1], leaves[-1].at[(0,) * leaves[-1].ndim].add(1e-3)]
+    assert weights_checksum(replace(state, ema_params=tree_of.unflatten(changed))) != before
