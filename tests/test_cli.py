@@ -145,7 +145,7 @@ def an_imbalance_the_wrong_way_round(path):
 
 def leaking_test_images(path):
     for split in ("train", "test"):
-        source = image_folder(path / "photos" / split, {"a": 20, "b": 20})
+        image_folder(path / "photos" / split, {"a": 20, "b": 20})
     return [f"folder:{path / 'photos'}"], "--allow-leakage"
 
 

@@ -180,3 +180,28 @@ def test_on_a_terminal_an_image_of_each_class_is_drawn(shown, folder, monkeypatc
     monkeypatch.setattr(data, "console", lambda: screen)
     shown(f"folder:{folder}")
     assert screen.file.getvalue().count("▀") == 3 * 16 * 8
+
+
+def test_a_draw_is_shown_beside_the_set(shown):
+    found = shown(
+        "digits", "--per-class", "40", "--imbalance", "10", "--unlabelled", "rest", "--json"
+    )
+    survey = json.loads(found.out)
+    assert survey["drawn"] == [40, 31, 24, 19, 14, 11, 9, 7, 5, 4]
+    assert survey["unlabelled"] == 1797 - sum(survey["drawn"])
+    assert shown("digits", "--per-class", "3").out.count("drawn") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--per-class", "4000"], "fewer than --per-class 4000: give --per-class 174 or less"),
+        (["--unlabelled", "rest"], "need --per-class"),
+        (["--per-class", "100", "--unlabelled", "5000"], "--unlabelled must be from 1 to 797"),
+    ],
+)
+def test_an_impossible_draw_is_refused(shown, flags, message):
+    found = shown("digits", *flags)
+    assert found.code == 2
+    assert message in found.err
+    assert found.out == ""

@@ -1,9 +1,9 @@
 """`ganjax data`."""
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.columns import Columns
 from rich.console import Console
@@ -13,11 +13,11 @@ from tyro.conf import Positional, arg
 
 from ganjax.cli.verb import console
 from ganjax.config import Reading
-from ganjax.errors import quoted
+from ganjax.errors import UserError, quoted
 from ganjax.terminal import Terminal
 
 if TYPE_CHECKING:
-    from ganjax.data.dataset import Source
+    from ganjax.data.dataset import Dataset, Source
     from ganjax.data.survey import Survey
 
 MOST_CLASSES, MOST_BAD, MOST_KINDS, MOST_PREVIEWS = 50, 20, 5, 12
@@ -37,6 +37,7 @@ class Data:
       ganjax data digits
       ganjax data folder:photos --picture photos.png
       ganjax data tfds:fashion_mnist --data-dir ~/tensorflow_datasets --json
+      ganjax data folder:photos --per-class 100 --imbalance 10 --unlabelled rest
     """
 
     source: Positional[str]
@@ -47,6 +48,14 @@ class Data:
     """How the images are read."""
     cache: bool = True
     """Keep decoded images in the cache folder, and take them from there."""
+    per_class: int | None = None
+    """Show what a draw of so many labelled images of each class would hold."""
+    imbalance: float = 1.0
+    """Of that draw: images of the first class to those of the last."""
+    unlabelled: Literal["rest"] | int | None = None
+    """Beside that draw: images that go without labels, or rest for all others."""
+    seed: int = 0
+    """Of that draw."""
     picture: Path | None = None
     """A PNG file to draw: a row of images per class."""
     json: bool = False
@@ -66,7 +75,8 @@ class Data:
                 strict=False,
                 tell=lambda done, total: tick(done),
             )
-        found = survey.survey(source, self.reading, progress=progress)
+        drawn = self._drawn(source.train)  # refused before the long looking
+        found = replace(survey.survey(source, self.reading, progress=progress), **drawn)
         if self.picture is not None:
             _draw(self.picture, source)
         if self.json:
@@ -79,6 +89,24 @@ class Data:
             print(f"ganjax: error: {line}", file=sys.stderr)
         if found.problems:
             sys.exit(1)
+
+
+    def _drawn(self, train: "Dataset") -> dict[str, Any]:
+        """Count the images of the draw that is asked about."""
+        if self.per_class is None:
+            if self.unlabelled is not None or self.imbalance != 1:
+                raise UserError("--imbalance and --unlabelled need --per-class: try 20")
+            return {}
+        from ganjax.data import splits
+
+        wanted, imbalance, seed = self.per_class, self.imbalance, self.seed
+        if self.unlabelled is None:
+            few = splits.some_per_class(train, wanted, seed=seed, imbalance=imbalance)
+            return {"drawn": few.counts().tolist()}
+        few, many = splits.part_labelled(
+            train, wanted, unlabelled=self.unlabelled, seed=seed, imbalance=imbalance
+        )
+        return {"drawn": few.counts().tolist(), "unlabelled": len(many)}
 
 
 def _draw(path: Path, source: "Source") -> None:
@@ -118,6 +146,8 @@ def _classes(found: "Survey") -> Table:
     table = Table(title=Text(found.source))
     table.add_column("class")
     columns = {**found.counts, **({"bad": found.bad_counts} if found.bad else {})}
+    if found.drawn is not None:
+        columns["drawn"] = found.drawn
     for name in columns:
         table.add_column(name, justify="right")
     for label, name in enumerate(found.class_names[:MOST_CLASSES]):
@@ -157,7 +187,9 @@ def _facts(found: "Survey") -> list[tuple[str, str]]:
         f"{study.independent_per_class:,}); {study.test_images:,} test images, at least "
         f"{study.fewest_test_images:,} per class"
     )
+    unlabelled = [] if found.unlabelled is None else [("unlabelled", f"{found.unlabelled:,}")]
     return [
+        *unlabelled,
         ("sizes", _most_frequent(found.sizes)),
         ("modes", _most_frequent(found.modes)),
         ("they become", become),

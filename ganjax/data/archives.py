@@ -239,9 +239,10 @@ def _by_name(found: list[zipfile.ZipInfo]) -> tuple[dict[str, Member | str], lis
                 nameless.append(Bad("train", -1, raw, reason))
             continue
         name = "/".join(part for part in raw.split("/") if part not in ("", "."))
+        if not name:
+            continue
         if raw.endswith("/"):
-            if name:
-                members.setdefault(f"{name}/", "is a folder")
+            members.setdefault(f"{name}/", "is a folder")
         elif name in members:
             members[name] = "is in the archive more than once"
         else:

@@ -8,7 +8,6 @@ and animations. What goes out is uint8, grey or colour:
 - an image is turned upright by its EXIF tag; of an animation the first frame counts.
 """
 
-import io
 import math
 import re
 import struct
@@ -18,16 +17,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganjax.data import costly
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """Those that are read, whatever a file's suffix says; others may start programs (EPS)."""
 
 GREY_MODES = ("1", "L", "LA", "La", "I")
-MOST_BYTES = 256_000_000
+MOST_BYTES = 100_000_000
+"""Of a file: each thread holds one."""
+
 MOST_PIXELS = 64_000_000
-MOST_SCANS = 100
-"""Of a progressive JPEG: each costs as much as a whole image, and none needs so many."""
+MOST_EXIF_BYTES = 1_000_000
 
 LARGE = 4_000_000
 """Pixels above which images are decoded one at a time, so that threads cannot add up."""
@@ -110,9 +112,8 @@ def _opened(content: bytes) -> Any:
 
     if not content:
         raise Unreadable("is empty (0 bytes)")
-    if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MOST_SCANS:
-        raise Unreadable(f"is a JPEG of more than {MOST_SCANS} scans")
-    return Image.open(io.BytesIO(content), formats=FORMATS)
+    costly.check_content(content)
+    return Image.open(costly.Content(content), formats=FORMATS)
 
 
 def _header(image: Any) -> Header:
@@ -123,6 +124,7 @@ def _header(image: Any) -> Header:
         raise Unreadable(f"has {width}x{height} pixels, more than {MOST_PIXELS:,}")
     if image.mode == "F":
         raise Unreadable("has pixels of floating point, whose range is not known")
+    costly.check_opened(image)
     if _orientation(image) >= 5:  # turned by a quarter
         width, height = height, width
     return Header(width, height, image.mode)
@@ -130,7 +132,9 @@ def _header(image: Any) -> Header:
 
 def _orientation(image: Any) -> int:
     """Return the EXIF orientation, 1 to 8; 1 where it is missing or corrupt."""
-    if not image.info.get("exif") or image.format == "TIFF":  # which Pillow turns itself
+    if image.format == "TIFF":  # which Pillow turns itself
+        return 1
+    if not 0 < len(image.info.get("exif", b"")) <= MOST_EXIF_BYTES:
         return 1
     try:
         found = image.getexif().get(ORIENTATION, 1)
@@ -142,17 +146,17 @@ def _orientation(image: Any) -> int:
 def _pixels(image: Any, header: Header, channels: int, size: int | None) -> np.ndarray:
     from PIL import Image
 
-    if size is not None and image.format == "JPEG":
+    if size is not None and image.format in ("JPEG", "MPO"):
         scale = min(image.size) / size
         image.draft(None, tuple(math.ceil(side / max(scale / 2, 1)) for side in image.size))
     image.load()
     orientation = _orientation(image)  # a PNG may tell it after its pixels
     if header.mode.startswith("I"):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
+        image = Image.fromarray(_eight_bits(image))
     elif image.has_transparency_data or image.mode == "La":
-        image = image.convert("RGBA")
+        image = _in_mode(image, "RGBA")
     elif image.mode not in ("L", "RGB"):
-        image = image.convert("L" if header.grey else "RGB")
+        image = _in_mode(image, "L" if header.grey else "RGB")
     if size is not None:
         image = crop_and_resize(image, size)
     if image.mode == "RGBA":
@@ -163,11 +167,30 @@ def _pixels(image: Any, header: Header, channels: int, size: int | None) -> np.n
     return np.ascontiguousarray(upright[..., None] if channels == 1 else upright)
 
 
-def _eight_bits(pixels: np.ndarray) -> np.ndarray:
-    low, high = int(pixels.min()), int(pixels.max())
+def _eight_bits(image: Any) -> np.ndarray:
+    """Return 16 bits of grey as uint8 `[height, width]`; some rows at a time, to take no memory."""
+    width, height = image.size
+    found = np.empty((height, width), np.uint8)
+    ends: list[int] = []
+    rows = max(1, LARGE // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        deep = np.asarray(image.crop((0, top, width, bottom))).astype(np.int32)
+        ends += [int(deep.min()), int(deep.max())]
+        found[top:bottom] = (deep + 128) // 257  # rounded: 257 is odd, so nothing lies in between
+    low, high = min(ends), max(ends)
     if low < 0 or high > 65535:
         raise Unreadable(f"has pixels from {low} to {high}; 0 to 65535 is the most that is read")
-    return np.round(pixels / 257).astype(np.uint8)
+    return found
+
+
+def _in_mode(image: Any, mode: str) -> Any:
+    """Convert a Pillow image, and let go of it as it was."""
+    if image.mode == mode:
+        return image
+    converted = image.convert(mode)
+    image.close()
+    return converted
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -186,6 +209,8 @@ def _reason(error: Exception) -> Unreadable:
 
     if isinstance(error, Unreadable):
         return error
+    if isinstance(error, costly.Costly):
+        return Unreadable(str(error))
     if isinstance(error, Image.DecompressionBombError):
         return Unreadable(f"has more than {MOST_PIXELS:,} pixels")
     if isinstance(error, UnidentifiedImageError):

@@ -87,8 +87,7 @@ def decode_listing(
       UserError: none of them is an image.
     """
     with warnings.catch_warnings():
-        # Pillow warns of corrupt tags, and of sizes that are refused here anyway
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # as of `read_headers`
         if not cache:
             return _decode(listing, reading, _to_memory, tell)
         path = _place(listing, reading)
@@ -108,7 +107,10 @@ def read_headers(
     entries: Sequence[Entry], tell: Tell = lambda done, total: None
 ) -> list[Header | Unreadable]:
     """Read what images say of themselves, or why they cannot be used; nothing is decoded."""
-    return list(_each(entries, lambda entry: _attempt(entry, read_header), tell))
+    with warnings.catch_warnings():
+        # Pillow warns of corrupt tags, and of sizes that are refused here anyway
+        warnings.simplefilter("ignore")
+        return list(_each(entries, lambda entry: _attempt(entry, read_header), tell))
 
 
 def decode_entry(entry: Entry, shape: fit.Shape) -> np.ndarray | Unreadable:
@@ -152,8 +154,8 @@ def _decode(listing: Listing, reading: Reading, collect: Collect, tell: Tell) ->
             return Decoded(images, np.array(kept), own, _bad(listing, reasons), shape)
     first = listing.entries[0]
     raise UserError(
-        f"{listing.name}: none of its {len(listing.entries):,} files is an image that can be used; "
-        f"the first, {quoted(first.file)}, {quoted(reasons[0])}"
+        f"{quoted(listing.name)}: none of its {len(listing.entries):,} files is an image that can "
+        f"be used; the first, {quoted(first.file)}, {quoted(reasons[0])}"
     )
 
 

@@ -106,25 +106,17 @@ def fit(pixels: np.ndarray, shape: Shape) -> np.ndarray:
     return fitted[..., None] if shape.channels == 1 else fitted
 
 
-def fit_arrays(
-    images: np.ndarray | Sequence[np.ndarray], reading: Reading
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Bring decoded images to one shape.
+def headers_of(images: np.ndarray) -> list[Header]:
+    """Return what headers of decoded images uint8 `[n, height, width, channels]` would say."""
+    count, height, width, channels = images.shape
+    return [Header(width, height, "L" if channels == 1 else "RGB")] * count
 
-    Args:
-      images: uint8 `[n, height, width, channels]`, or a sequence of `[height, width, channels]` of
-        several shapes; 1 or 3 channels.
-      reading: what was asked for.
 
-    Returns:
-      uint8 `[n, height, width, channels]`, the very array where it fits, and what `notes` says.
+def fit_all(images: np.ndarray, shape: Shape) -> np.ndarray:
+    """Bring decoded images to a shape: uint8 `[n, height, width, channels]`, as of `fit`.
+
+    Images that have it are returned as they are.
     """
-    headers = [
-        Header(image.shape[1], image.shape[0], "L" if image.shape[2] == 1 else "RGB")
-        for image in images
-    ]
-    shape = choose(headers, reading)
-    said = notes(headers, shape)
-    if isinstance(images, np.ndarray) and images.shape[1:] == shape[:3]:
-        return images, said
-    return np.stack([fit(image, shape) for image in images]), said
+    if images.shape[1:] == shape[:3] or not len(images):
+        return images
+    return np.stack([fit(image, shape) for image in images])

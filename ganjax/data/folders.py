@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,9 @@ from ganjax.errors import UserError, quoted
 
 DEEPEST = 8
 """Folders within folders that are looked into."""
+
+MOST_FOLDERS = 100_000
+MOST_MANIFEST_BYTES = 10_000_000
 
 
 def list_folder(path: Path) -> Listing:
@@ -28,16 +32,18 @@ def list_folder(path: Path) -> Listing:
     Raises:
       UserError: it is missing, empty or flat, or cannot be read.
     """
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{quoted(path)} is a file: give a folder with one folder per class")
-    if not path.is_dir():
-        raise UserError(
-            f"folder:{quoted(path)} does not exist: give a folder with one folder per class"
-        )
+    wanted = "give a folder with one folder per class"
     try:
-        names = list(_names(path, "", (_identity(path),)))
+        if not path.is_dir():
+            path.stat()
+            raise UserError(f"{quoted(path)} is a file: {wanted}")
+        names = list(_names(path, "", (_identity(path),), Counter()))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"folder:{quoted(path)} does not exist: {wanted}") from None
     except OSError as error:
-        raise UserError(f"{quoted(error.filename)} cannot be read ({error.strerror})") from None
+        raise UserError(
+            f"{quoted(error.filename or path)} cannot be read ({quoted(error.strerror)})"
+        ) from None
     layout = arrange(names, str(path))
     entries = [
         Entry(split, label, name, partial(_read, path / name))
@@ -47,13 +53,21 @@ def list_folder(path: Path) -> Listing:
     return Listing(f"folder:{path}", class_names, entries, [], layout.problems)
 
 
-def _names(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+def _names(
+    folder: Path, prefix: str, above: tuple[tuple[int, int], ...], seen: Counter[str]
+) -> Iterator[str]:
     """Name all files below a folder, and its empty folders with a slash at the end.
 
     A link that leads nowhere and a folder called like an image are named as files, so that they are
     found bad by their names; a link to a folder above is passed over.
     """
     empty = True
+    seen["folders"] += 1
+    if seen["folders"] > MOST_FOLDERS:  # so many come of links between a few
+        raise UserError(
+            f"{quoted(folder)} is folder {MOST_FOLDERS + 1:,} of the set, and no more are looked "
+            "into: see whether links among its folders lead round"
+        )
     with os.scandir(folder) as found:
         for item in found:
             empty = False
@@ -64,7 +78,7 @@ def _names(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Ite
             elif not item.name.startswith("."):
                 identity = _identity(folder / item.name)
                 if identity not in above and len(above) < DEEPEST:
-                    yield from _names(folder / item.name, f"{name}/", (*above, identity))
+                    yield from _names(folder / item.name, f"{name}/", (*above, identity), seen)
     if empty and prefix:
         yield prefix
 
@@ -81,23 +95,27 @@ def _identity(folder: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int = MOST_BYTES) -> bytes:
     found = path.stat()  # an OSError where a link leads nowhere or round in a circle
     if stat.S_ISDIR(found.st_mode):
         raise ValueError("is a folder")
     if not stat.S_ISREG(found.st_mode):
         raise ValueError("is no regular file")  # to open a pipe could take for ever
-    if found.st_size > MOST_BYTES:
-        raise ValueError(f"has {found.st_size:,} bytes, more than {MOST_BYTES:,}")
-    return path.read_bytes()
+    if found.st_size > most:
+        raise ValueError(f"has {found.st_size:,} bytes, more than {most:,}")
+    if not found.st_size:  # as some have that never end, below /proc
+        return b""
+    with path.open("rb") as file:
+        return file.read(found.st_size)
 
 
 def _true_names(path: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
     """Return the classes' names from a manifest of ganjax's, or the folders' own."""
     try:
-        found = json.loads((path / "manifest.json").read_text())
+        found = json.loads(_read(path / "manifest.json", MOST_MANIFEST_BYTES))
         names = dict(zip(found["folders"], found["classes"], strict=True))
-        own = tuple(str(names[folder]) for folder in folders)
+        own = tuple(names[folder] for folder in folders)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return folders
-    return own if len(set(own)) == len(own) else folders
+    usable = all(isinstance(name, str) for name in own) and len(set(own)) == len(own)
+    return own if usable else folders

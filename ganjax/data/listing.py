@@ -44,8 +44,8 @@ class Listing(NamedTuple):
     Attributes:
       name: of the source, as it was given.
       class_names: what the labels mean.
-      entries: its images, split by split and class by class, by name: the same order on any
-        machine.
+      entries: its images, split by split, and class by class by name or in the source's own
+        order: the same on any machine.
       bad: what is known to be bad before anything is decoded.
       notes: what was passed over and perhaps should not be, a printable line each.
       identity: changes whenever an encoded byte does, where that is known without reading them all.

@@ -37,7 +37,9 @@ class ArrayArchive:
             )
         found, _ = open_zip(path, f"npz:{path}", WANTED)
         self._members = {
-            info.filename.removesuffix(".npy"): info for info in found if not info.is_dir()
+            info.filename.removesuffix(".npy"): info
+            for info in found
+            if not info.filename.endswith("/")
         }
         self.names = tuple(self._members)
 

@@ -32,7 +32,7 @@ def in_memory(
         bad = _settled(listing, found.bad.values(), reading)
     splits = _splits(listing, found, found.in_memory())
     if "train" not in splits:
-        raise UserError(f"{listing.name} has no image to train on")
+        raise UserError(f"{quoted(listing.name)} has no image to train on")
     notes = (*listing.notes, *found.notes())
     kinds = Counter(found.headers)
     return Source(splits["train"], splits.get("test"), splits.get("validation"), bad, notes, kinds)
@@ -87,7 +87,9 @@ def in_part(listing: Listing, reading: Reading, tell: Tell) -> Unread:
     )
     whole = [header for header in headers if isinstance(header, Header)]
     if not whole:
-        raise UserError(f"{listing.name}: {quarantine.sentence(bad[0])}, and so are all others")
+        raise UserError(
+            f"{quoted(listing.name)}: {quarantine.sentence(bad[0])}, and so are all others"
+        )
     shape = fit.choose(whole, reading)
     labels = np.array([entry.label for entry in listing.entries], np.int32)
 
@@ -143,14 +145,12 @@ def fitted(source: Source, reading: Reading, *, strict: bool = True) -> Source:
         lost = np.bincount([b.label for b in source.bad if b.label >= 0], minlength=len(names))
         counts = lost + sum(own.counts() for own in splits.values())
         quarantine.settle(source.bad, counts, names, reading, source.train.name)
-    images, notes = fit.fit_arrays(
-        [image for own in splits.values() for image in own.images], reading
-    )
-    cuts = np.cumsum([len(own) for own in splits.values()])[:-1]
+    headers = [header for own in splits.values() for header in fit.headers_of(own.images)]
+    shape = fit.choose(headers, reading)
     parts = {
-        name: replace(own, images=part)
-        for (name, own), part in zip(splits.items(), np.split(images, cuts), strict=True)
+        name: replace(own, images=fit.fit_all(own.images, shape)) for name, own in splits.items()
     }
+    notes = fit.notes(headers, shape)
     return source._replace(
         train=parts["train"],
         test=parts.get("test"),
@@ -194,9 +194,10 @@ def _one_by_one(
     for i, row in enumerate(rows):
         found = decode_entry(listing.entries[row], shape)
         if isinstance(found, Unreadable):
+            file = quoted(listing.entries[row].file)
             raise UserError(
-                f"{listing.name}: {quoted(listing.entries[row].file)} {quoted(found)}: repair or "
-                "remove it (a run of one process would have left it out)"
+                f"{quoted(listing.name)}: {file} {quoted(found)}: repair or remove it (a run of one "
+                "process would have left it out)"
             )
         images[i] = found
     return images, labels[rows]

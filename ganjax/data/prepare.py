@@ -2,6 +2,7 @@
 
 import difflib
 import io
+import os
 import re
 import shlex
 import sys
@@ -35,6 +36,7 @@ def prepare(name: str, data_dir: Path, say: Callable[[str], None]) -> None:
     Raises:
       UserError: TFDS has no such set, or could not prepare it; the message has TFDS's reason.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no greetings of TensorFlow's
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -49,10 +51,8 @@ def prepare(name: str, data_dir: Path, say: Callable[[str], None]) -> None:
         raise UserError(f"TensorFlow Datasets knows no set {name}{hint}") from None
     except Exception as error:
         raise UserError(f"tfds:{name} cannot be prepared: {_words(error)}") from None
-    say(
-        f"tfds:{name} is downloaded ({builder.info.download_size}) and prepared in "
-        f"{quoted(data_dir)}: this is done once"
-    )
+    size = f" ({builder.info.download_size})" if builder.info.download_size else ""
+    say(f"tfds:{name} is downloaded{size} and prepared in {quoted(data_dir)}: this is done once")
     try:
         with redirect_stdout(io.StringIO()):
             builder.download_and_prepare()

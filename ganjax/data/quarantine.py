@@ -37,13 +37,19 @@ def settle(
     if reading.on_bad == "fail":
         more = f", and {len(bad) - 1:,} more" if len(bad) > 1 else ""
         raise UserError(
-            f"{name}: {sentence(first)}{more}: repair or remove it, or give --on-bad skip"
+            f"{quoted(name)}: {sentence(first)}{more}: repair or remove it, or give --on-bad skip"
+        )
+    unknown = [b for b in bad if b.label < 0]
+    if len(unknown) > MOST_LOST * (counts.sum() + len(unknown)):
+        raise UserError(
+            f"{quoted(name)}: {len(unknown):,} of its images have no class and cannot be used, more "
+            f"than {MOST_LOST:.0%}; the first: {sentence(unknown[0])}. Repair or remove them"
         )
     lost = np.bincount([b.label for b in bad if b.label >= 0], minlength=len(counts))
     for label in np.flatnonzero(lost > MOST_LOST * counts).tolist():
         example = next(b for b in bad if b.label == label)
         raise UserError(
-            f"{name}: {lost[label]:,} of the {counts[label]:,} images of class "
+            f"{quoted(name)}: {lost[label]:,} of the {counts[label]:,} images of class "
             f"{quoted(class_names[label])} cannot be used, more than {MOST_LOST:.0%}; the first: "
             f"{sentence(example)}. Repair or remove them"
         )

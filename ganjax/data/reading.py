@@ -41,7 +41,7 @@ def read(
                 say=progress.say,
             )
     tell(found, progress)
-    for line in check_leakage(found, reading):
+    for line in check_leakage(found, reading, progress=progress):
         progress.say(line)
     return loader.at_network_size(found)
 

@@ -58,7 +58,10 @@ class _Split:
         self.ahead = min(max(1, AHEAD_BYTES // max(1, average)), MOST_AHEAD)
 
     def read(self, rows: Sequence[int]) -> list[Record]:
-        found = (self.parse(record) for record in self.encoded.__getitems__(rows))
+        # several are read by threads, which for one record alone take longer to start
+        one = len(rows) == 1
+        encoded = [self.encoded[rows[0]]] if one else self.encoded.__getitems__(rows)
+        found = (self.parse(record) for record in encoded)
         return [Record(record[self.image], int(record[self.label])) for record in found]
 
 
@@ -115,7 +118,8 @@ class Records:
         if chunk is None:
             with self._lock:
                 chunk = self._chunks.get(number)
-                if chunk is None and row - 1 in self._alone:
+                in_turn = row - 1 in self._alone or (not within and number - 1 in self._chunks)
+                if chunk is None and in_turn:
                     chunk = self._read_chunk(number)
                 self._alone.append(row)
         return chunk[within].image if chunk else self.read_alone(row).image

@@ -66,6 +66,8 @@ class Survey:
       study: what a study could do.
       problems: why a run would refuse the source, a line each.
       suggestions: what could be better, a line each.
+      drawn: labelled images of each class in the draw that was asked about, if one was.
+      unlabelled: images that would go without labels beside it.
     """
 
     source: str
@@ -91,6 +93,8 @@ class Survey:
     study: Study
     problems: list[str]
     suggestions: list[str]
+    drawn: list[int] | None = None
+    unlabelled: int | None = None
 
 
 def survey(source: Source, reading: Reading, *, progress: Progress | None = None) -> Survey:

@@ -74,7 +74,8 @@ def sampled(
         )
 
     ahead = None
-    for start in chain(range(first - first % batch_size, len(labels), batch_size), (None,)):
+    end = len(labels) if first < len(labels) else 0
+    for start in chain(range(first - first % batch_size, end, batch_size), (None,)):
         now, ahead = ahead, None if start is None else begin(start)
         if now is not None:
             yield fetch(*now)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ganjax.data.decode import MOST_SCANS, Unreadable, decode, read_header
+from ganjax.data.costly import MOST_SCANS
+from ganjax.data.decode import Unreadable, decode, read_header
 
 RANDOM = np.random.default_rng(0).integers(0, 256, (6, 10, 3), dtype=np.uint8)
 
@@ -169,7 +170,9 @@ def png_of(width: int, height: int) -> bytes:
     """A PNG's header that promises a size, and next to nothing behind it."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     body = chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 import resource
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganjax.data.export import Contents, Images, write_labelled_images, write_set
+from ganjax.data.export import Contents, Images, png, write_labelled_images, write_set
+from ganjax.data.export.picture import pngs
 from ganjax.data.sources import load
 from ganjax.errors import UserError
 from ganjax.progress import Silent
@@ -248,3 +250,27 @@ def test_on_a_full_disk_it_stops_and_with_room_it_goes_on(tmp_path):
     assert write_set(tmp_path / "out", contents, make)
     write_set(tmp_path / "undisturbed", contents, make)
     assert tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 5), (7, 1), (32, 32), (128, 33)])
+def test_pngs_are_read_by_pillow_to_the_very_pixels_and_words(channels, height, width):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, height, width, channels), np.uint8)
+    pixels[1], pixels[2] = 0, 255
+    words = [{}, {"Comment": "é ÿ"}, {"Software": "a", "x:y": ""}]
+    for image, own, content in zip(pixels, words, pngs(pixels, words), strict=True):
+        with Image.open(io.BytesIO(content)) as opened:
+            opened.verify()
+        with Image.open(io.BytesIO(content)) as opened:
+            opened.load()
+            assert opened.mode == ("L" if channels == 1 else "RGB")
+            np.testing.assert_array_equal(np.asarray(opened).reshape(image.shape), image)
+            assert opened.text == own
+        assert png(image, own) == content
+
+
+def test_no_png_is_made_of_what_is_no_picture():
+    with pytest.raises(ValueError, match="no PNG of float64 images with 3 channels"):
+        png(np.zeros((8, 8, 3)))
+    with pytest.raises(ValueError, match="no PNG of uint8 images with 2 channels"):
+        png(np.zeros((8, 8, 2), np.uint8))

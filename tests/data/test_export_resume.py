@@ -288,7 +288,7 @@ def test_another_set_is_refused_with_the_difference(tmp_path, changes, said):
 
 def test_another_format_is_another_set(tmp_path):
     write_set(tmp_path / "out", contents(), make)
-    with pytest.raises(UserError, match=r"\(format: folder, not npz; "):
+    with pytest.raises(UserError, match=r"\(format: folder, not npz\)"):
         write_set(tmp_path / "out", contents(), make, form="npz")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ganjax.config import Reading
 from ganjax.data.decode import Header
-from ganjax.data.fit import Shape, choose, fit_arrays, notes
+from ganjax.data.fit import Shape, choose, fit_all, headers_of, notes
 
 
 def headers(*sizes: tuple[int, int], mode: str = "RGB") -> list[Header]:
@@ -57,14 +57,11 @@ def test_what_is_done_is_said():
 
 def test_arrays_that_fit_are_left_alone():
     images = np.zeros((3, 28, 28, 1), np.uint8)
-    same, said = fit_arrays(images, Reading())
-    assert same is images
-    assert said == ()
+    assert fit_all(images, choose(headers_of(images), Reading())) is images
 
 
-def test_arrays_of_several_shapes_become_one():
-    images = [np.full(shape, 7, np.uint8) for shape in ((20, 30, 1), (18, 18, 3))]
-    fitted, said = fit_arrays(images, Reading())
+def test_arrays_are_fitted_as_files_are():
+    images = np.full((2, 20, 30, 1), 7, np.uint8)
+    fitted = fit_all(images, choose(headers_of(images), Reading(size=16, channels=3)))
     assert fitted.shape == (2, 16, 16, 3)
     assert (fitted == 7).all()
-    assert len(said) == 2

@@ -24,11 +24,16 @@ def settle(found: list[Bad], counts=(10, 10), **reading) -> None:
 def test_up_to_a_tenth_of_a_class_is_left_out():
     settle([])
     settle([bad(0), bad(1)])
-    settle([bad(-1)] * 50)  # of no class
+    settle([bad(-1)] * 2)  # of no class
     with pytest.raises(UserError) as caught:
         settle([bad(0), bad(1), bad(1)])
     assert "folder:x: 2 of the 10 images of class bee\\u202e cannot be used" in str(caught.value)
     assert r"a\n.png is empty" in str(caught.value)
+
+
+def test_a_tenth_of_all_may_have_no_class():
+    with pytest.raises(UserError, match="folder:x: 3 of its images have no class"):
+        settle([bad(-1)] * 3)
 
 
 def test_none_is_left_out_where_none_may_be():

@@ -168,7 +168,7 @@ def test_an_unbalanced_draw_has_its_tail_and_validates_every_class():
 
 
 def test_an_unbalanced_draw_asks_of_each_class_what_it_has():
-    pool = numbered((40, 20, 10))
+    pool = numbered((50, 20, 10))
     assert some_per_class(pool, 40, seed=0, imbalance=4.0).counts().tolist() == [40, 20, 10]
     with pytest.raises(UserError, match=r"bee has 20 images, fewer than the 24 of --per-class 48"):
         some_per_class(pool, 48, seed=0, imbalance=4.0)

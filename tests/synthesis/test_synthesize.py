@@ -14,6 +14,7 @@ from PIL import Image
 
 from ganjax import interruption
 from ganjax.config import ClassifierConfig, GANConfig, StudyConfig, TrainConfig, to_json
+from ganjax.data import splits
 from ganjax.data.export.claim import partial_folder
 from ganjax.data.sources import load
 from ganjax.errors import UserError
@@ -25,7 +26,7 @@ from ganjax.synthesis.synthesize import Written, synthesize, weights_checksum
 from ganjax.synthesis.wish import Wish
 
 TINY = GANConfig(width=8, latent_size=4, batch_size=4, updates=2, augment="none", r1_weight=0)
-COUNTS = {"ant": 14, "b/ee".replace("/", "_"): 10, "cat": 6}
+COUNTS = {"ant": 20, "b_ee": 14, "cat": 10}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,9 +52,18 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(photos, tmp_path_factory):
     """A tiny GAN of a source whose classes are of several sizes, a part of each held out."""
-    folder = tmp_path_factory.mktemp("runs") / "gan"
     config = TrainConfig(f"folder:{photos}", validation_fraction=0.2, gan=TINY)
-    train_run.train(config, folder)
+    fit, _ = splits.hold_out(
+        load(config.source).train, config.validation_fraction, seed=config.seed
+    )
+    return train(tmp_path_factory.mktemp("runs") / "gan", config, fit)
+
+
+def train(folder, config, images, *, conditional=True):
+    """Leave what a training leaves, without the looks at it that would be compiled first."""
+    description = describe(config.gan, images, conditional=conditional)
+    trained.train_in(folder, description, images, jax.random.key(0))
+    (folder / "config.json").write_text(json.dumps(to_json(config)))
     return folder
 
 
@@ -67,10 +77,7 @@ def study(photos, tmp_path_factory):
     )  # fmt: skip
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(to_json(config)))
-    try:
-        draw = prepare(config, None, True, Silent()).draws[1]
-    except UserError:
-        pytest.fail("the source is too small for a study")
+    draw = prepare(config, None, None, True, Silent()).draws[1]
     own = folder / "replicates" / "1"
     trained.train_in(own, describe(config.gan, draw.fit), draw.fit, jax.random.key(0))
     return folder, draw
@@ -173,25 +180,50 @@ def test_balanced_every_class_is_as_large_as_the_largest(run, tmp_path, recorded
     (own / "generator.json").write_text(json.dumps(told))
     synthesize(own, tmp_path / "out", Wish(balance=True))
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    fit = [11, 8, 5]  # without a fifth of each class, held out
+    fit = [16, 11, 8]  # without a fifth of each class, held out
     expected = [0, 12, 15] if recorded else [0, fit[0] - fit[1], fit[0] - fit[2]]
     assert manifest["counts"] == expected
 
 
 def test_with_the_real_images_it_is_one_augmented_set(run, photos, tmp_path):
     wish = Wish(balance=True, include_real=True)
-    assert synthesize(run, tmp_path / "out", wish) == Written(24, 9, True)
+    assert synthesize(run, tmp_path / "out", wish) == Written(35, 13, True)
     found = load(f"folder:{tmp_path / 'out'}").train
-    assert found.counts().tolist() == [11, 11, 11]
+    assert found.counts().tolist() == [16, 16, 16]
     table = rows(tmp_path / "out")
-    assert [row["source"] for row in table] == ["real"] * 24 + ["generated"] * 9
-    assert {row["model"] for row in table[:24]} == {""}
+    assert [row["source"] for row in table] == ["real"] * 35 + ["generated"] * 13
+    assert {row["model"] for row in table[:35]} == {""}
     known = {image.tobytes() for image in load(f"folder:{photos}").train.images}
-    real = [image for image in _pixels(tmp_path / "out", table[:24])]
+    real = list(_pixels(tmp_path / "out", table[:35]))
     assert {image.tobytes() for image in real} < known
-    assert len({image.tobytes() for image in real}) == 24
+    assert len({image.tobytes() for image in real}) == 35
     seen = trained_on.real_images(run, Silent())
-    np.testing.assert_array_equal(np.stack(real), seen.take(np.arange(24)).images[..., 0])
+    np.testing.assert_array_equal(np.stack(real), seen.take(np.arange(35)).images[..., 0])
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"validation_fraction": 0.2}, {"validation_fraction": 0}, {"seed": 5},
+        {"per_class": 4}, {"per_class": 6, "imbalance": 2.0, "seed": 1},
+    ],
+)  # fmt: skip
+def test_the_real_images_are_those_that_training_is_given(photos, tmp_path, monkeypatch, chosen):
+    class Given(Exception):
+        """What the training would begin with."""
+
+    def stop(folder, description, dataset, key, **others):
+        raise Given(dataset)
+
+    monkeypatch.setattr(train_run, "train_in", stop)
+    with pytest.raises(Given) as given:
+        train_run.train(TrainConfig(f"folder:{photos}", gan=TINY, **chosen), tmp_path / "run")
+    (given,) = given.value.args
+    found = trained_on.real_images(tmp_path / "run", Silent())
+    assert len(found) == len(given) > 0
+    every = np.arange(len(given))
+    np.testing.assert_array_equal(found.take(every).images, given.take(every).images)
+    np.testing.assert_array_equal(found.labels, given.labels)
 
 
 def _pixels(folder, table):
@@ -219,7 +251,7 @@ def test_a_study_gives_its_first_gan_and_the_images_of_its_draw(study, tmp_path)
 
 
 @pytest.mark.parametrize("form", ["folder", "npz"])
-@pytest.mark.parametrize("stop", [24, 140])
+@pytest.mark.parametrize("stop", [35, 140])
 def test_stopped_by_a_signal_it_goes_on_to_the_same_bytes(run, tmp_path, stop, form):
     class Asking(Silent):
         def stage(self, name, total, unit):
@@ -285,7 +317,7 @@ def test_a_source_that_changed_is_not_taken_for_what_was_trained_on(run, tmp_pat
     config = json.loads((own / "config.json").read_text())
     for source in ("digits", f"folder:{tmp_path / 'nowhere'}", "no source at all"):
         (own / "config.json").write_text(json.dumps({**config, "source": source}))
-        with pytest.raises(UserError, match="has changed since|cannot be found again: "):
+        with pytest.raises(UserError, match=r"has changed since|cannot be found again: "):
             synthesize(own, tmp_path / "out", Wish(count=3, include_real=True))
     (own / "config.json").unlink()
     with pytest.raises(UserError, match="cannot be found again: ") as told:
@@ -296,9 +328,8 @@ def test_a_source_that_changed_is_not_taken_for_what_was_trained_on(run, tmp_pat
 
 
 def test_a_gan_without_labels_makes_images_of_one_class(photos, tmp_path):
-    run = tmp_path / "gan"
     config = TrainConfig(f"folder:{photos}", conditional=False, gan=TINY)
-    train_run.train(config, run)
+    run = train(tmp_path / "gan", config, load(config.source).train, conditional=False)
     synthesize(run, tmp_path / "out", Wish(count=3))
     assert [row["class"] for row in rows(tmp_path / "out")] == ["all"] * 3
     for wish, said in [

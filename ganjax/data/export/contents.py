@@ -1,5 +1,6 @@
 """What a labelled set is to hold, known before any image of it is made."""
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -96,7 +97,7 @@ class Contents:
 
     def identity(self, form: Format) -> dict[str, Any]:
         """Return all that decides a set's bytes, as JSON values to be compared."""
-        packages = {"folder": ("pillow",), "npz": (), "tfds": ("pillow", "tensorflow-datasets")}
+        packages = ("ganjax", "numpy", *(["tensorflow-datasets"] if form == "tfds" else []))
         return {
             "format": form,
             "images": len(self),
@@ -109,5 +110,8 @@ class Contents:
             "seed": self.seed,
             "model": self.model,
             "configuration": dict(self.configuration),
-            "versions": {name: version(name) for name in ("ganjax", "numpy", *packages[form])},
+            "versions": {
+                **{name: version(name) for name in packages},
+                "zlib": zlib.ZLIB_RUNTIME_VERSION,
+            },
         }

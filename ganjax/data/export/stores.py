@@ -8,7 +8,7 @@ from typing import IO, Protocol
 import numpy as np
 
 from ganjax.data.export.contents import Contents
-from ganjax.data.export.picture import png
+from ganjax.data.export.picture import pngs
 
 
 class Store(Protocol):
@@ -67,8 +67,8 @@ class ClassFolders:
     def add(self, first: int, pixels: np.ndarray) -> list[str]:
         """Write images as files; return the SHA-256 of each file."""
         digests = []
-        for number, image in enumerate(pixels, start=first):
-            content = png(image, self.contents.marks(number))
+        marks = [self.contents.marks(number) for number in range(first, first + len(pixels))]
+        for number, content in enumerate(pngs(pixels, marks), start=first):
             with open(f"{self.folder}/{self.place(number)}", "wb") as file:
                 file.write(content)
             digests.append(hashlib.sha256(content).hexdigest())

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ganjax.data.export.contents import Contents
-from ganjax.data.export.picture import png
+from ganjax.data.export.picture import pngs
 from ganjax.data.export.stores import PixelFile
 
 NAME, VERSION = "ganjax_images", "1.0.0"
@@ -116,18 +116,20 @@ def _examples(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     number = first
     for batch in pixels.images(first=first, last=min(first + count, len(contents))):
-        for image in batch:
+        numbers = range(number, number + len(batch))
+        files = pngs(batch, [contents.marks(own) for own in numbers])
+        for number, content in zip(numbers, files, strict=True):
             kind, index = contents.origin(number)
             yield (
                 number,
                 {
-                    "image": io.BytesIO(png(image, contents.marks(number))),
+                    "image": io.BytesIO(content),
                     "label": int(contents.labels[number]),
                     "generated": kind == "generated",
                     "index": index,
                 },
             )
-            number += 1
+        number = numbers.stop
         tick(number)
 
 
