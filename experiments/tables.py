@@ -38,6 +38,8 @@ def tables() -> dict[str, str]:
     return {
         "measured": measured(),
         "answers": answers(),
+        "data": data(),
+        "export": export(),
         "speed": speed(),
         "quality": time_to_quality(),
         "survive": survival(),
@@ -132,6 +134,61 @@ def precision() -> str:
 
 LINK = 50e9
 """Bytes per second of a 400 Gb/s network card, one per GPU."""
+def data() -> str:
+    """Say how fast images are read, what streaming costs, and what near duplicates are found."""
+    decode, streaming = _read("decode"), _read("streaming")
+    seconds = decode["seconds"]
+    found = _read("duplicates")["sources"]
+    kinds = {
+        "jpeg": "JPEG at quality 50", "smaller": "to 75 % and back", "larger": "to 150 % and back",
+        "brighter": "5 % brighter", "moved": "moved by 1 pixel", "noisy": "2 % noise",
+    }  # fmt: skip
+    rows = [
+        f"| set | near search | {' | '.join(kinds.values())} |",
+        f"| --- | --- | {' | '.join('---' for _ in kinds)} |",
+    ]
+    for name, one in found.items():
+        recall = " | ".join(f"{one['found'][kind]:.0%}" for kind in kinds)
+        rows.append(f"| {name}, {one['images']:,} | {one['seconds']:.1f} s | {recall} |")
+    return "\n".join(
+        [
+            f"Measured on 2 cores: {decode['images']:,} JPEGs of 32x32 take "
+            f"{seconds['into the cache']['median']:.1f} s, and "
+            f"{seconds['from the cache']['median']:.1f} s once cached (`python -m "
+            f"experiments.benchmarks.decode`). {_streamed(streaming)}",
+            "",
+            "How many of 1,000 edited images are recognised as near duplicates of their originals; "
+            "the limits were chosen on the two larger sets, so this is a fit, not a test (`python "
+            "-m experiments.benchmarks.duplicates`):",
+            "",
+            *rows,
+        ]
+    )
+
+
+def _streamed(found: dict[str, Any]) -> str:
+    time, memory = found["time"], found["memory"]
+    ratio = time["streamed_over_resident"]
+    return (
+        f"Streamed, {time['images']:,} images of 32x32 train at {ratio['median']:.1%} of the rate "
+        f"({ratio['min']:.1%} to {ratio['max']:.1%}) that they have on the device, at "
+        f"{time['resident_ms']:.0f} ms a step; over an epoch of {memory['set_gb']:.1f} GB, with "
+        f"{memory['device_memory_gb']} GB allowed, memory grew by {memory['growth_mb']:.0f} MB "
+        f"(`{found['command']}`)."
+    )
+
+
+def export() -> str:
+    """Say how fast sets are written."""
+    rates = _read("export")["images_per_s"]
+    return (
+        f"Measured on 2 cores, 32x32 colour: {rates['write folder']['median']:,} images a second as "
+        f"a folder, {rates['write tfds']['median']:,} as tfds, {rates['write npz']['median']:,} as "
+        f"npz; {rates['generate and write folder']['median']:,} with their generation (`python -m "
+        "experiments.benchmarks.export`)."
+    )
+
+
 SUSTAINED = 100e12
 """FLOP per second that a GPU is assumed to reach; the slower it computes, the better it scales."""
 

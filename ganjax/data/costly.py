@@ -10,8 +10,8 @@ import math
 import struct
 from typing import Any, NamedTuple
 
-MOST_READS = 600_000
-"""Pieces that Pillow may read a file in; a picture of 60 MB takes it some 30,000."""
+MOST_READS = 400_000
+"""Pieces that Pillow may read a file in; a PNG of 100 MB takes it some 50,000."""
 
 PIECE = 2**16
 """Bytes that Pillow reads of each strip, however short it is."""
@@ -29,7 +29,7 @@ MOST_EXIF = 20
 MOST_COMMENTS = 100
 """Of a PGM or PPM written as text."""
 
-MOST_SLOW_PIXELS = 500_000
+MOST_SLOW_PIXELS = 320_000
 """Of kinds that Pillow decodes in Python: text, or of other depths than 8 or 16 bits, or packed."""
 
 MOST_WEBP_PIXELS = 36_000_000

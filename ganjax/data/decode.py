@@ -8,6 +8,7 @@ and animations. What goes out is uint8, grey or colour:
 - an image is turned upright by its EXIF tag; of an animation the first frame counts.
 """
 
+import logging
 import math
 import re
 import struct
@@ -35,6 +36,10 @@ LARGE = 4_000_000
 """Pixels above which images are decoded one at a time, so that threads cannot add up."""
 
 ORIENTATION = 0x0112
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+"""What Pillow has to say of a file is part of the reason; else it is printed too."""
+
 _one_large_at_a_time = threading.Lock()
 
 

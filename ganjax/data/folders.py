@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ganjax.data.decode import MOST_BYTES, SUFFIXES
 from ganjax.data.layout import arrange
@@ -49,8 +50,10 @@ def list_folder(path: Path) -> Listing:
         Entry(split, label, name, partial(_read, path / name))
         for split, label, name in layout.images
     ]
-    class_names = _true_names(path, layout.class_names)
-    return Listing(f"folder:{path}", class_names, entries, [], layout.problems)
+    manifest = _manifest(path)
+    class_names = _true_names(manifest, layout.class_names)
+    notes = (*layout.problems, *_generated(manifest))
+    return Listing(f"folder:{path}", class_names, entries, [], notes)
 
 
 def _names(
@@ -109,13 +112,32 @@ def _read(path: Path, most: int = MOST_BYTES) -> bytes:
         return file.read(found.st_size)
 
 
-def _true_names(path: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the classes' names from a manifest of ganjax's, or the folders' own."""
+def _manifest(path: Path) -> dict[str, Any]:
+    """Return what ganjax wrote beside a set of its own; nothing for others."""
     try:
         found = json.loads(_read(path / "manifest.json", MOST_MANIFEST_BYTES))
-        names = dict(zip(found["folders"], found["classes"], strict=True))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _true_names(manifest: dict[str, Any], folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the classes' names from a manifest, or the folders' own."""
+    try:
+        names = dict(zip(manifest["folders"], manifest["classes"], strict=True))
         own = tuple(names[folder] for folder in folders)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (KeyError, TypeError, ValueError):
         return folders
-    usable = all(isinstance(name, str) for name in own) and len(set(own)) == len(own)
-    return own if usable else folders
+    whole = all(isinstance(name, str) for name in own) and len(set(own)) == len(own)
+    return own if whole else folders
+
+
+def _generated(manifest: dict[str, Any]) -> list[str]:
+    """Say where a set's images are not all real."""
+    try:
+        count = sum(int(of_class) for of_class in manifest["generated"].values())
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return []
+    if not 0 < count < 2**31:  # nobody has written so many
+        return []
+    return [f"{count:,} of its images were generated: a test on them says nothing of real ones"]

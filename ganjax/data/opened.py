@@ -194,10 +194,11 @@ def _one_by_one(
     for i, row in enumerate(rows):
         found = decode_entry(listing.entries[row], shape)
         if isinstance(found, Unreadable):
-            file = quoted(listing.entries[row].file)
+            entry = listing.entries[row]
+            bad = quarantine.sentence(Bad(entry.split, entry.label, entry.file, str(found)))
             raise UserError(
-                f"{quoted(listing.name)}: {file} {quoted(found)}: repair or remove it (a run of one "
-                "process would have left it out)"
+                f"{quoted(listing.name)}: {bad}: repair or remove it (a run of one process would "
+                "have left it out)"
             )
         images[i] = found
     return images, labels[rows]

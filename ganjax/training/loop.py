@@ -77,8 +77,10 @@ def scan_steps(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any
     def call(state: Any, data: Any, key: Key, *, steps: int) -> tuple[Any, Metrics]:
         def body(state, drawn):
             batch_key, step_key = keys_of_step(key, state.step)
-            batch = sample_batch(batch_key, data if drawn is None else drawn)
-            return step(state, _apart(batch, state.step), step_key)
+            batch = _apart(
+                lambda: sample_batch(batch_key, data if drawn is None else drawn), state.step
+            )
+            return step(state, batch, step_key)
 
         each_step = data if isinstance(data, Drawn) else None
         state, metrics = lax.scan(body, state, each_step, length=steps)
@@ -87,15 +89,16 @@ def scan_steps(step: Step, sample_batch: SampleBatch) -> Callable[..., tuple[Any
     return call
 
 
-def _apart(batch: Any, step: Array) -> Any:
-    """Return a batch as it is, its computation kept out of the step's.
+def _apart(draw: Callable[[], Any], step: Array) -> Any:
+    """Draw a batch, with the computation of it kept out of the step's.
 
     So a step compiles to the same, and rounds the same, whether its images are drawn on the device
     or fed to it. The compiler for CPUs heeds no barrier, but cannot know that steps count from 0.
     """
     if jax.default_backend() != "cpu":
-        return lax.optimization_barrier(batch)
-    return lax.cond(step >= 0, lambda: batch, lambda: jax.tree.map(jnp.zeros_like, batch))
+        return lax.optimization_barrier(draw())
+    shapes = jax.eval_shape(draw)
+    return lax.cond(step >= 0, draw, lambda: jax.tree.map(jnp.zeros_like, shapes))
 
 
 def _over_steps(values: Array) -> Array:

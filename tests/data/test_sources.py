@@ -1,5 +1,6 @@
 """Every source gives one kind of data set, and every bad one a line that says what to do."""
 
+import json
 import os
 import subprocess
 import sys
@@ -228,3 +229,19 @@ def test_class_that_only_the_test_part_has(tmp_path):
 def test_unreadable_image_is_named(folder):
     (folder / "bee" / "broken.png").write_bytes(b"\x89PNG\r\n")
     assert "bee/broken.png is no image" in refused(f"folder:{folder}")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "notes"),
+    [
+        ({"generated": {"ant": 2, "bee": 1}}, 1),
+        ({"generated": {"ant": 0}}, 0),
+        ({"generated": "many"}, 0),
+        ({"generated": {"ant": "x"}}, 0),
+        ([1], 0),
+    ],
+)
+def test_a_set_with_generated_images_says_so(folder, manifest, notes):
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    found = [note for note in load(f"folder:{folder}").notes if "3 of its images were gen" in note]
+    assert len(found) == notes

@@ -16,8 +16,8 @@ from ganjax.data.export.picture import pngs
 from ganjax.data.export.stores import PixelFile
 
 NAME, VERSION = "ganjax_images", "1.0.0"
-SHARD_BYTES = 64 << 20
-"""Pixels per shard: TFDS holds a shard's examples in memory while it writes them."""
+SHARD_BYTES, SHARD_IMAGES = 64 << 20, 20_000
+"""Most pixels and images of a shard, whose examples TFDS holds in memory while it writes them."""
 
 
 def write_tfds(
@@ -90,7 +90,7 @@ def _builder(tfds: Any, contents: Contents, pixels: PixelFile, tick: Callable[[i
             )
 
         def _shard_iterators_per_split(self, dl_manager: Any) -> dict[str, list[Callable]]:
-            per_shard = max(1, SHARD_BYTES // pixels.size)
+            per_shard = max(1, min(SHARD_BYTES // pixels.size, SHARD_IMAGES))
             shards = range(0, len(contents), per_shard)
             return {
                 "train": [
