@@ -134,6 +134,8 @@ def precision() -> str:
 
 LINK = 50e9
 """Bytes per second of a 400 Gb/s network card, one per GPU."""
+
+
 def data() -> str:
     """Say how fast images are read, what streaming costs, and what near duplicates are found."""
     decode, streaming = _read("decode"), _read("streaming")
@@ -169,12 +171,14 @@ def data() -> str:
 def _streamed(found: dict[str, Any]) -> str:
     time, memory = found["time"], found["memory"]
     ratio = time["streamed_over_resident"]
+    streamed, held = memory["streamed"], memory["control_held_on_device"]
     return (
         f"Streamed, {time['images']:,} images of 32x32 train at {ratio['median']:.1%} of the rate "
         f"({ratio['min']:.1%} to {ratio['max']:.1%}) that they have on the device, at "
-        f"{time['resident_ms']:.0f} ms a step; over an epoch of {memory['set_gb']:.1f} GB, with "
-        f"{memory['device_memory_gb']} GB allowed, memory grew by {memory['growth_mb']:.0f} MB "
-        f"(`{found['command']}`)."
+        f"{time['resident_ms']:.0f} ms a step; over {streamed['updates']:,} updates, an epoch of "
+        f"{streamed['set_gb']:.1f} GB with {streamed['device_memory_gb']} GB allowed, memory grew "
+        f"by {streamed['growth_mb']:.0f} MB, and by {held['growth_mb']:.0f} MB where a set of "
+        f"{held['set_gb']:.1f} GB lay on the device (`{found['command']}`)."
     )
 
 
@@ -182,9 +186,10 @@ def export() -> str:
     """Say how fast sets are written."""
     rates = _read("export")["images_per_s"]
     return (
-        f"Measured on 2 cores, 32x32 colour: {rates['write folder']['median']:,} images a second as "
-        f"a folder, {rates['write tfds']['median']:,} as tfds, {rates['write npz']['median']:,} as "
-        f"npz; {rates['generate and write folder']['median']:,} with their generation (`python -m "
+        f"Measured on 2 cores, 32x32 colour: {rates['write folder']['median']:,} images a second "
+        f"as a folder, {rates['write tfds']['median']:,} as tfds, "
+        f"{rates['write npz']['median']:,} as npz; "
+        f"{rates['generate and write folder']['median']:,} with their generation (`python -m "
         "experiments.benchmarks.export`)."
     )
 

@@ -6,9 +6,10 @@
 Bits are flipped, fields set to extremes, pieces cut out, repeated, or taken from another file; the
 checksums of a PNG are mended half of the time, lest nothing behind them is ever reached. Each
 mutant is decoded in a worker process, as `ganjax.data` would do it. What is neither pixels nor a
-reason of one line, takes more than 5 s or 1 GB, kills the worker, or prints anything is a finding:
-it is kept in --keep, and comes again with its seed and number. Ends with code 1 where there is any.
---json also writes experiments/results/fuzz.json.
+reason of one line, takes more than 5 s or 1 GB, or kills the worker is a finding: it is kept in
+--keep, and comes again with its seed and number. Ends with code 1 where there is any. libtiff
+prints a line of its own for many a broken TIFF; these are counted ("printed"), and a finding where
+they are not plain text. --json also writes experiments/results/fuzz.json.
 """
 
 import argparse
@@ -44,6 +45,7 @@ HANGING_SECONDS = 60
 """Of the clock; the other limit counts what the processor did, however busy the machine is."""
 
 SIDE = 32
+COUNTED = ("pixels", "refused", "printed")
 DEATHS = {
     signal.SIGPROF: f"took more than {LONGEST_SECONDS} s",
     signal.SIGALRM: f"hung for {HANGING_SECONDS} s",
@@ -90,7 +92,7 @@ def main() -> None:
         "seconds": round(seconds, 1),
         "workers": arguments.workers,
         **tally,
-        "mutants_per_s": round(sum(tally.values()) / seconds, 1),
+        "mutants_per_s": round((tally["pixels"] + tally["refused"]) / seconds, 1),
         "findings": Counter(finding.what for finding in findings),
         "environment": environment.describe(),
     }
@@ -129,14 +131,14 @@ def work(images: Sequence[bytes], seed: int, numbers: range, shared: Any, findin
       images: what is changed.
       seed: of the changes.
       numbers: of the mutants.
-      shared: three numbers that the parent reads: the current mutant's, how many gave pixels, how
-        many were refused.
+      shared: what the parent reads: the current mutant's number, and how many gave pixels, were
+        refused, and had something printed.
       findings: a queue for them.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # as `ganjax.data.decoded` does
     resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
-    with tempfile.TemporaryFile() as printed:
+    with tempfile.TemporaryFile(buffering=0) as printed:
         os.dup2(printed.fileno(), 1)
         os.dup2(printed.fileno(), 2)
         for number in numbers:
@@ -148,9 +150,13 @@ def work(images: Sequence[bytes], seed: int, numbers: range, shared: Any, findin
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
             shared[1 if pixels else 2] += 1
-            if wrong is None and os.fstat(printed.fileno()).st_size:
-                printed.truncate(0)
-                wrong = "printed something"
+            if os.fstat(printed.fileno()).st_size:
+                printed.seek(0)
+                shared[3] += 1
+                if not printed.read().replace(b"\n", b" ").decode("ascii", "replace").isprintable():
+                    wrong = wrong or "printed what is no plain text"
+                printed.seek(0)
+                printed.truncate()
             if environment.peak_memory_gb() > MOST_GB:
                 wrong = f"took more than {MOST_GB:g} GB"
             if wrong is not None:
@@ -159,10 +165,50 @@ def work(images: Sequence[bytes], seed: int, numbers: range, shared: Any, findin
                     break
 
 
+class Worker:
+    """A process that decodes every so many-th mutant, and one after it when it has died."""
+
+    def __init__(self, context: Any, start: int, step: int, images: Sequence[bytes], seed: int):
+        self.context, self.step, self.images, self.seed = context, step, images, seed
+        self.shared = context.Array("q", 4, lock=False)
+        self.queue = context.SimpleQueue()
+        self.hung: int | None = None
+        self._start(start)
+
+    def _start(self, number: int) -> None:
+        self.shared[0] = number
+        numbers = range(number, sys.maxsize, self.step)
+        own = (self.images, self.seed, numbers, self.shared, self.queue)
+        self.process = self.context.Process(target=work, args=own, daemon=True)
+        self.process.start()
+
+    def findings(self) -> Iterator[Finding]:
+        """Take what was found since the last time; where the process has died, start another."""
+        while not self.queue.empty():
+            yield self.queue.get()
+        if self.process.is_alive():
+            return
+        number, code = self.shared[0], self.process.exitcode
+        if (
+            code == -signal.SIGALRM and self.hung != number
+        ):  # the whole machine may have stood still
+            self.hung = number
+            self._start(number)
+            return
+        if code:
+            yield Finding(number, _death(code))
+        self._start(number + self.step)
+
+    def end(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.join()
+
+
 def fuzz(
     images: Sequence[bytes], seed: int, seconds: float, workers: int, folder: Path
 ) -> tuple[dict[str, int], list[Finding]]:
-    """Let workers decode mutants for some time; one that dies is replaced.
+    """Let workers decode mutants for some time.
 
     Args:
       images: what is changed.
@@ -172,51 +218,30 @@ def fuzz(
       folder: where findings are kept.
 
     Returns:
-      How many mutants gave pixels and how many were refused, and the findings.
+      How many mutants gave pixels, were refused, and had something printed; and the findings.
     """
     context = multiprocessing.get_context("spawn")
-    queue = context.SimpleQueue()
+    staff = [Worker(context, k, workers, images, seed) for k in range(workers)]
     found: list[Finding] = []
-    shared = [context.Array("q", 3, lock=False) for _ in range(workers)]
 
-    def start(k: int, first: int) -> Any:
-        numbers = range(first, sys.maxsize, workers)
-        process = context.Process(
-            target=work, args=(images, seed, numbers, shared[k], queue), daemon=True
-        )
-        process.start()
-        return process
+    def counts() -> dict[str, int]:
+        return {name: sum(w.shared[i + 1] for w in staff) for i, name in enumerate(COUNTED)}
 
-    def take() -> Iterator[Finding]:
-        while not queue.empty():
-            yield queue.get()
-
-    processes = [start(k, k) for k in range(workers)]
-    deadline = told = time.monotonic()
-    deadline += seconds
+    told = time.monotonic()
+    deadline = told + seconds
     while (now := time.monotonic()) < deadline:
-        time.sleep(min(0.1, max(0.0, deadline - now)))
-        new = list(take())
-        for k, process in enumerate(processes):
-            if not process.is_alive():
-                number = shared[k][0]
-                if process.exitcode != 0:
-                    new.append(Finding(number, _death(process.exitcode)))
-                processes[k] = start(k, number + workers)
-        for finding in new:
+        time.sleep(min(0.1, deadline - now))
+        for finding in [finding for worker in staff for finding in worker.findings()]:
             if Counter(own.what for own in found)[finding.what] < MOST_KEPT:
                 keep(folder, images, seed, finding)
                 print(f"{finding.number}: {finding.what}", file=sys.stderr, flush=True)
             found.append(finding)
         if now - told > 30:
             told = now
-            done = sum(own[1] + own[2] for own in shared)
-            print(f"{done:,} mutants, {len(found)} findings", file=sys.stderr, flush=True)
-    for process in processes:
-        process.kill()
-        process.join()
-    pixels, refused = (sum(own[i] for own in shared) for i in (1, 2))
-    return {"pixels": pixels, "refused": refused}, found
+            print(f"{counts()}, {len(found)} findings", file=sys.stderr, flush=True)
+    for worker in staff:
+        worker.end()
+    return counts(), found
 
 
 def _death(code: int) -> str:

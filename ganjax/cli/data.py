@@ -90,7 +90,6 @@ class Data:
         if found.problems:
             sys.exit(1)
 
-
     def _drawn(self, train: "Dataset") -> dict[str, Any]:
         """Count the images of the draw that is asked about."""
         if self.per_class is None:

@@ -60,6 +60,7 @@ class Unread:
       read: reads the images and labels at some rows of the source.
       bad: as of `Source`.
       notes: as of `Source`.
+      files: as of `Dataset`, by row of the source.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Unread:
     read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     bad: tuple[Bad, ...] = ()
     notes: tuple[str, ...] = ()
+    files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,7 +83,8 @@ class Unread:
     def take(self, indices: np.ndarray) -> Dataset:
         """Read the images at some indices, and no others."""
         images, labels = self.read(self.rows[indices])
-        return Dataset(self.name, images, labels, self.class_names)
+        files = None if self.files is None else self.files[self.rows[indices]]
+        return Dataset(self.name, images, labels, self.class_names, files)
 
     def only(self, indices: np.ndarray) -> "Unread":
         """Return those at some indices, unread as they are."""

@@ -53,7 +53,9 @@ def list_folder(path: Path) -> Listing:
     manifest = _manifest(path)
     class_names = _true_names(manifest, layout.class_names)
     notes = (*layout.problems, *_generated(manifest))
-    return Listing(f"folder:{path}", class_names, entries, [], notes)
+    # a name that is no text, as file systems take it, could be written into no report
+    as_text = tuple(n.encode("utf-8", "backslashreplace").decode() for n in class_names)
+    return Listing(f"folder:{path}", as_text, entries, [], notes)
 
 
 def _names(

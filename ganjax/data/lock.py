@@ -107,6 +107,8 @@ def _taken(folder: Path) -> IO[bytes]:
             folder.mkdir(parents=True, exist_ok=True)
             file = open(folder / LOCK, "a+b")  # noqa: SIM115 - it is held while the lock is
         except FileNotFoundError:
+            if monotonic() > start + SECONDS_FOR_WORDS:  # where no folder can be, as below /proc
+                raise
             continue  # another run that wrote nothing removed the folder
         other = _held_by_another(file)
         with suppress(FileNotFoundError):

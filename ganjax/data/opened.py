@@ -65,6 +65,7 @@ def in_file(listing: Listing, reading: Reading, tell: Tell) -> Unread:
         partial(_decoded, images, labels),
         bad,
         (*listing.notes, *found.notes()),
+        np.array([entry.file for entry in entries], object),
     )
 
 
@@ -97,7 +98,10 @@ def in_part(listing: Listing, reading: Reading, tell: Tell) -> Unread:
     notes = (*listing.notes, *fit.notes(whole, shape))
     rows = np.flatnonzero(usable)
     read = partial(_one_by_one, listing, shape, labels)
-    return Unread(listing.name, listing.class_names, rows, partial(_same, labels), read, bad, notes)
+    files = np.array([entry.file for entry in listing.entries], object)
+    return Unread(
+        listing.name, listing.class_names, rows, partial(_same, labels), read, bad, notes, files
+    )
 
 
 def as_unread(source: Source, reading: Reading) -> Unread:
@@ -116,6 +120,7 @@ def as_unread(source: Source, reading: Reading) -> Unread:
         partial(_decoded, train.images, train.labels),
         source.bad,
         source.notes,
+        train.files,
     )
 
 

@@ -42,8 +42,8 @@ def settle(
     unknown = [b for b in bad if b.label < 0]
     if len(unknown) > MOST_LOST * (counts.sum() + len(unknown)):
         raise UserError(
-            f"{quoted(name)}: {len(unknown):,} of its images have no class and cannot be used, more "
-            f"than {MOST_LOST:.0%}; the first: {sentence(unknown[0])}. Repair or remove them"
+            f"{quoted(name)}: {len(unknown):,} of its images have no class and cannot be used, "
+            f"more than {MOST_LOST:.0%}; the first: {sentence(unknown[0])}. Repair or remove them"
         )
     lost = np.bincount([b.label for b in bad if b.label >= 0], minlength=len(counts))
     for label in np.flatnonzero(lost > MOST_LOST * counts).tolist():

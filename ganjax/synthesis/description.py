@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ganjax import recipe
 from ganjax.config import GANConfig
@@ -92,9 +93,17 @@ def describe(config: GANConfig, dataset: Dataset, *, conditional: bool = True) -
     return Description(config, height, channels, tuple(names), dataset.name)
 
 
-def write(folder: Path, description: Description) -> None:
-    """Write `generator.json`: all that is needed to sample besides the weights."""
-    write_json_atomically(folder / "generator.json", {"schema": 1, **asdict(description)})
+def write(folder: Path, description: Description, labels: np.ndarray) -> None:
+    """Write `generator.json`: all that is needed to sample besides the weights.
+
+    Args:
+      folder: of the generator.
+      description: what it makes.
+      labels: of its training images, int32 `[n]`, to count them by class.
+    """
+    counts = np.bincount(labels, minlength=description.classes or 1).tolist()
+    stored = {"schema": 1, **asdict(description), "counts": counts}
+    write_json_atomically(folder / "generator.json", stored)
 
 
 def read(folder: Path) -> Description:

@@ -64,7 +64,7 @@ def train_together(
     """
     progress = progress or Silent()
     for own in assignments:
-        descriptions.write(own.folder, description)
+        descriptions.write(own.folder, description, own.dataset.labels)
     updates = description.config.updates
     waiting = [own for own in assignments if _updates_done(own.folder) < updates]
     if waiting:

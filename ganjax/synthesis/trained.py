@@ -127,7 +127,7 @@ def train_in(
     init_key, train_key = jax.random.split(key)
     data = together(lambda: _data(dataset, key, description, mesh, upkeep, progress))
     if is_first():
-        descriptions.write(folder, description)
+        descriptions.write(folder, description, dataset.labels)
     looks = None
     if held_out is not None:
         compared = reference(dataset, held_out, key)

@@ -181,7 +181,7 @@ def png_of(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("size", [(50_000, 50_000), (9_000, 9_000), (2**31 - 1, 1)])
 def test_an_enormous_image_is_refused_by_its_header(size):
-    with pytest.raises(Unreadable, match="pixels, more than|more than 64,000,000 pixels"):
+    with pytest.raises(Unreadable, match=r"pixels, more than|more than 64,000,000 pixels"):
         decode(png_of(*size))
     with pytest.raises(Unreadable):
         read_header(png_of(*size))

@@ -210,7 +210,8 @@ def test_a_class_may_have_any_name(name, photos):
     if name.startswith("."):  # hidden: not there
         assert found.train.class_names == ("ant", "bee")
         return
-    assert set(found.train.class_names) == {"ant", "bee", name}
+    shown = quoted(name) if name == CLASSES["no-utf-8"] else name  # which no report could hold
+    assert set(found.train.class_names) == {"ant", "bee", shown}
     assert (found.train.images == PICTURE).all()
     for note in found.notes:
         one_line(note)
