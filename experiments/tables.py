@@ -171,14 +171,13 @@ def data() -> str:
 def _streamed(found: dict[str, Any]) -> str:
     time, memory = found["time"], found["memory"]
     ratio = time["streamed_over_resident"]
-    streamed, held = memory["streamed"], memory["control_held_on_device"]
+    streamed = memory["streamed"]
     return (
         f"Streamed, {time['images']:,} images of 32x32 train at {ratio['median']:.1%} of the rate "
         f"({ratio['min']:.1%} to {ratio['max']:.1%}) that they have on the device, at "
-        f"{time['resident_ms']:.0f} ms a step; over {streamed['updates']:,} updates, an epoch of "
-        f"{streamed['set_gb']:.1f} GB with {streamed['device_memory_gb']} GB allowed, memory grew "
-        f"by {streamed['growth_mb']:.0f} MB, and by {held['growth_mb']:.0f} MB where a set of "
-        f"{held['set_gb']:.1f} GB lay on the device (`{found['command']}`)."
+        f"{time['resident_ms']:.0f} ms a step; over an epoch of {streamed['set_gb']:.1f} GB with "
+        f"{streamed['device_memory_gb']} GB allowed, the memory in use changed by "
+        f"{streamed['growth_of_held_mb']:+.0f} MB (`{found['command']}`)."
     )
 
 

@@ -70,6 +70,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--mutants", type=int, default=sys.maxsize, help="or so many, if sooner")
     parser.add_argument("--folder", type=Path, help="of real images; by default some of every kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=environment.cores())
@@ -83,7 +84,12 @@ def main() -> None:
         return
     began = time.monotonic()
     tally, findings = fuzz(
-        images, arguments.seed, 60 * arguments.minutes, arguments.workers, arguments.keep
+        images,
+        arguments.seed,
+        arguments.workers,
+        arguments.keep,
+        seconds=60 * arguments.minutes,
+        most=arguments.mutants,
     )
     seconds = time.monotonic() - began
     found: dict[str, Any] = {
@@ -206,16 +212,23 @@ class Worker:
 
 
 def fuzz(
-    images: Sequence[bytes], seed: int, seconds: float, workers: int, folder: Path
+    images: Sequence[bytes],
+    seed: int,
+    workers: int,
+    folder: Path,
+    *,
+    seconds: float,
+    most: int = sys.maxsize,
 ) -> tuple[dict[str, int], list[Finding]]:
     """Let workers decode mutants for some time.
 
     Args:
       images: what is changed.
       seed: of the changes.
-      seconds: how long.
       workers: how many processes.
       folder: where findings are kept.
+      seconds: how long.
+      most: after how many mutants to end sooner.
 
     Returns:
       How many mutants gave pixels, were refused, and had something printed; and the findings.
@@ -227,9 +240,12 @@ def fuzz(
     def counts() -> dict[str, int]:
         return {name: sum(w.shared[i + 1] for w in staff) for i, name in enumerate(COUNTED)}
 
+    def done() -> int:
+        return counts()["pixels"] + counts()["refused"]
+
     told = time.monotonic()
     deadline = told + seconds
-    while (now := time.monotonic()) < deadline:
+    while (now := time.monotonic()) < deadline and done() < most:
         time.sleep(min(0.1, deadline - now))
         for finding in [finding for worker in staff for finding in worker.findings()]:
             if Counter(own.what for own in found)[finding.what] < MOST_KEPT:

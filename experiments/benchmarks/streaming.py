@@ -6,11 +6,11 @@ Trains the convolutional GAN on 60,000 random images of 32x32x3, once held on th
 streamed from a .npy file by Grain's threads, in turns (A B A B ...). Each turn begins with a call
 that is not timed, so that a stream is neither empty nor better filled than it would be in a long
 training. Then, each in a process of its own, one epoch over a set ten times larger than
---device-memory, with this process's memory read after every call, and as a control as many updates
-on the part of it that the device may hold: a training itself lets a process grow, by freed memory
-that the C library keeps. So it is also told to give that back, at the start and at the end, and what
-is left is what the process holds. Writes experiments/results/streaming.json; made
-for a quiet machine, it takes about five minutes on 2 cores.
+--device-memory, with the process's memory read after every call, and as a control as many updates
+on the part of it that the device may hold. A training itself lets a process grow, by freed memory
+that the C library keeps: so that library is told to give it back, at the start and at the end, and
+what is left is what the process holds. Writes experiments/results/streaming.json; made for a quiet
+machine, it takes about five minutes on 2 cores.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from ganjax.data.dataset import Dataset, Unread
 from ganjax.data.loader import shuffled_order, to_device
 from ganjax.data.stream import Stream, open_array
 from ganjax.progress import Silent
-from ganjax.synthesis.description import compiled, describe
+from ganjax.synthesis.description import CALLS, compiled, describe
 from ganjax.synthesis.trained import train_in
 from ganjax.training.feed import Feed, place_on_one
 
@@ -71,14 +71,14 @@ def main() -> None:
         count = round(TIMES_LARGER * LIMIT_GB * 1e9 / np.prod(SHAPE))
         large = write_images(Path(folder) / "large.npy", count)
         command = [sys.executable, "-m", "experiments.benchmarks.streaming", "--epoch", str(large)]
-        memory, control = (
-            json.loads(subprocess.check_output([*command, *more], text=True).splitlines()[-1])
-            for more in ([], ["--held"])
-        )
+        memory = {
+            name: json.loads(subprocess.check_output([*command, *more], text=True).splitlines()[-1])
+            for name, more in (("streamed", []), ("control, held on the device", ["--held"]))
+        }
     found = {
         "command": "python -m experiments.benchmarks.streaming --json",
         "time": time,
-        "memory": {"streamed": memory, "control_held_on_device": control},
+        "memory": memory,
         "environment": environment.describe(),
     }
     write_json_atomically(RESULTS / "streaming.json", found)
@@ -90,10 +90,10 @@ def main() -> None:
         f"streamed {time['streamed_ms']:.1f} ms a step, resident {time['resident_ms']:.1f}: the "
         f"rate is {ratio['median']:.3f} of it ({ratio['min']:.3f} to {ratio['max']:.3f})"
     )
-    for name, row in found["memory"].items():
+    for name, row in memory.items():
         print(
             f"{name}: from {row['start_mb']:,.0f} to {row['end_mb']:,.0f} MB, at most "
-            f"{row['peak_mb']:,.0f}; what is held grew by {row['growth_of_what_is_held_mb']:,.0f}"
+            f"{row['peak_mb']:,.0f}; what is held grew by {row['growth_of_held_mb']:,.0f}"
         )
 
 
@@ -196,7 +196,7 @@ class Watch(Silent):
 
     @contextmanager
     def stage(self, name: str, total: int, unit: str) -> Any:
-        """Give a tick that notes the memory; when all is compiled and at the end, also what is held."""
+        """Give a tick that notes the memory; once compiled and at the end, also what is held."""
 
         def tick(done: int, note: str = "") -> None:
             self.seen.append((done, resident_mb()))
@@ -221,7 +221,8 @@ def memory_over_an_epoch(file: Path, *, held: bool) -> dict[str, Any]:
       held: train as long on so much of it that it is held on the device.
     """
     images, watch = unread(file), Watch()
-    updates = -(-len(images) // EPOCH_BATCH)
+    calls = CALLS * EPOCH_BATCH
+    updates = -(-len(images) // calls) * CALLS  # an epoch, in calls of one length
     if held:
         images = images.only(np.arange(len(images) // TIMES_LARGER))
     config = GANConfig(
@@ -245,8 +246,7 @@ def memory_over_an_epoch(file: Path, *, held: bool) -> dict[str, Any]:
         "peak_mb": max(mb for _, mb in watch.seen),
         "held_at_start_mb": watch.held[0],
         "held_at_end_mb": watch.held[-1],
-        "growth_mb": settled[-1] - settled[0],
-        "growth_of_what_is_held_mb": watch.held[-1] - watch.held[0],
+        "growth_of_held_mb": watch.held[-1] - watch.held[0],
         "megabytes": [(done, round(mb)) for done, mb in watch.seen],
     }
 

@@ -25,6 +25,13 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """Those that are read, whatever a file's suffix says; others may start programs (EPS)."""
 
+BEGINNINGS = (
+    ("PNG", b"\x89PNG\r\n"),
+    ("JPEG", b"\xff\xd8\xff"),
+    ("GIF", b"GIF8"),
+    ("TIFF", (b"II*\0", b"MM\0*")),
+)
+
 GREY_MODES = ("1", "L", "LA", "La", "I")
 MOST_BYTES = 100_000_000
 """Of a file: each thread holds one."""
@@ -73,7 +80,7 @@ def read_header(content: bytes) -> Header:
         with _opened(content) as image:
             return _header(image)
     except Exception as error:
-        raise _reason(error) from None
+        raise _reason(error, content) from None
 
 
 def decode(content: bytes, *, channels: int | None = None, size: int | None = None) -> np.ndarray:
@@ -99,7 +106,7 @@ def decode(content: bytes, *, channels: int | None = None, size: int | None = No
     # Pillow's readers fail as their formats do: ValueError, OSError, SyntaxError, struct.error,
     # IndexError, MemoryError, ...; whatever it was, this file is no image
     except Exception as error:
-        raise _reason(error) from None
+        raise _reason(error, content) from None
 
 
 def crop_and_resize(image: Any, size: int) -> Any:
@@ -209,7 +216,7 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels
 
 
-def _reason(error: Exception) -> Unreadable:
+def _reason(error: Exception, content: bytes) -> Unreadable:
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, Unreadable):
@@ -219,6 +226,9 @@ def _reason(error: Exception) -> Unreadable:
     if isinstance(error, Image.DecompressionBombError):
         return Unreadable(f"has more than {MOST_PIXELS:,} pixels")
     if isinstance(error, UnidentifiedImageError):
+        for form, begin in BEGINNINGS:
+            if content.startswith(begin):
+                return Unreadable(f"begins as a {form}, but its header is cut off or damaged")
         return Unreadable(f"is no image in a format that is read ({', '.join(FORMATS)})")
     if isinstance(error, struct.error):
         return Unreadable("cannot be read as an image (it ends too early)")

@@ -9,6 +9,9 @@ from ganjax.data.duplicates import check_leakage
 from ganjax.data.quarantine import summary
 from ganjax.progress import Progress
 
+MANY = 20_000
+"""Images among which the search for duplicates takes seconds, and tells how far it is."""
+
 
 def read(
     source: str | Source,
@@ -41,7 +44,8 @@ def read(
                 say=progress.say,
             )
     tell(found, progress)
-    for line in check_leakage(found, reading, progress=progress):
+    many = sum(map(len, found.splits().values())) > MANY
+    for line in check_leakage(found, reading, progress=progress if many else None):
         progress.say(line)
     return loader.at_network_size(found)
 

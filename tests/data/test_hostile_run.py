@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile_bytes import WHOLE
 from PIL import Image
 
 from ganjax.errors import quoted
@@ -90,7 +89,10 @@ def test_a_training_leaves_them_out_and_lists_them(ganjax):
     after = {p for p in ganjax.work.rglob("*") if "cache" not in p.parts}
     assert all(path.is_relative_to(run) for path in after - before)
 
-    # what it makes is an ordinary set, whatever its classes are called
+
+@pytest.mark.slow
+def test_what_it_makes_is_an_ordinary_set_whatever_its_classes_are_called(ganjax):
+    assert ganjax("train", "folder:photos", "--out", "run", *TINY).returncode == 0
     ran = ganjax("synthesize", "run", "--count", "18", "--out", "images")
     assert ran.returncode == 0, ran.stderr
     plain(ran.stdout + ran.stderr)
@@ -116,7 +118,4 @@ def test_what_is_in_the_folder_is_shown_in_plain_lines(ganjax):
     assert ran.returncode == 0, ran.stderr
     told = plain(ran.stdout)
     assert all(quoted(name) in told for name in CLASSES)
-    (ganjax.work / "photos" / "ant" / "0.png").write_bytes(WHOLE["png"][:40])
-    ran = ganjax("data", "folder:photos", "--json")
-    found = json.loads(ran.stdout)
-    assert len(found["bad"]) == len(CLASSES) * len(BAD) + 1
+    assert told.count("bad: ") == len(CLASSES) * len(BAD)

@@ -11,6 +11,7 @@ from time import monotonic, sleep
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganjax import synthesis
 from ganjax.config import GANConfig, TrainConfig
@@ -229,11 +230,14 @@ def test_unread_images_are_those_that_would_be_read(images):
 
 
 def test_a_folder_decodes_only_what_is_taken(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)
     for label in "ab":
         (tmp_path / label).mkdir()
         for i in range(3):
-            (tmp_path / label / f"{i}.png").write_bytes(b"no image")
-    unread = sources.unread(f"folder:{tmp_path}")
+            Image.fromarray(pixels).save(tmp_path / label / f"{i}.png")
+            whole = (tmp_path / label / f"{i}.png").read_bytes()
+            (tmp_path / label / f"{i}.png").write_bytes(whole[: len(whole) // 2])
+    unread = sources.unread(f"folder:{tmp_path}", in_part=True)
     assert len(unread) == 6
     with pytest.raises(UserError, match=r"0\.png"):
         unread.take(np.array([3]))
