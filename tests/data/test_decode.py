@@ -154,8 +154,7 @@ def test_a_truncated_image_is_told(form):
     [
         (b"", "is empty (0 bytes)"),
         (b"hello", "is no image in a format that is read"),
-        (encoded(RANDOM)[:20], "begins as a PNG, but its header is cut off or damaged"),
-        (encoded(RANDOM, "JPEG")[:30], "begins as a JPEG, but"),
+        (encoded(RANDOM)[:40], "begins as a PNG, but its header is cut off or damaged"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is no image"),
         (b"P6 \x12` 4 255 " + bytes(48), "cannot be read as an image"),
         (b"\xff\xd8\xff\xe0" + b"\xff\xda" * (MOST_SCANS + 1), "more than 100 scans"),
