@@ -228,7 +228,7 @@ def test_class_that_only_the_test_part_has(tmp_path):
 
 def test_unreadable_image_is_named(folder):
     (folder / "bee" / "broken.png").write_bytes(b"\x89PNG\r\n")
-    assert "bee/broken.png is no image" in refused(f"folder:{folder}")
+    assert "bee/broken.png begins as a PNG, but its header is cut" in refused(f"folder:{folder}")
 
 
 @pytest.mark.parametrize(
