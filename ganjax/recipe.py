@@ -64,7 +64,7 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
         loss=LOSSES[config.loss],
         augment=POLICIES[config.augment],
         augment_strength=config.augment_strength,
-        r1_weight=config.r1_weight,
+        penalties=(training.penalties.r1(config.r1_weight),) if config.r1_weight else (),
         generator_optimizer=training.adam(config.learning_rate),
         discriminator_optimizer=training.adam(config.learning_rate),
         ema_decay=config.ema_decay,
