@@ -164,7 +164,19 @@ def data() -> str:
             "-m experiments.benchmarks.duplicates`):",
             "",
             *rows,
+            "",
+            _fuzzed(_read("fuzz")),
         ]
+    )
+
+
+def _fuzzed(found: dict[str, Any]) -> str:
+    read = found["pixels"] + found["refused"]
+    findings = sum(found["findings"].values())
+    return (
+        f"Of {read:,} damaged copies of {found['images']} real images, {found['refused']:,} were "
+        f"refused with a reason and the others read; {findings} ended otherwise, in a crash, after "
+        f"more than 5 s or with more than 1 GB (`{found['command']}`)."
     )
 
 
