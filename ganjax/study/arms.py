@@ -18,10 +18,12 @@ class Candidate(NamedTuple):
     Attributes:
       ratio: part of each batch that is generated.
       strength: of the classical policy; 0 leaves images as they are.
+      balanced: whether each class is drawn as often as any other, however many images it has.
     """
 
     ratio: float
     strength: float
+    balanced: bool = False
 
 
 class Entry(NamedTuple):
@@ -41,7 +43,7 @@ class Entry(NamedTuple):
 
 
 def line_up(
-    ratios: Sequence[float], strengths: Sequence[float]
+    ratios: Sequence[float], strengths: Sequence[float], *, unbalanced: bool = False
 ) -> tuple[tuple[Candidate, ...], dict[str, tuple[int, ...]]]:
     """List the candidates, and which of them each arm may choose from.
 
@@ -49,27 +51,32 @@ def line_up(
     candidates, all without generated images, by trying more strengths: the better of many tries is
     better than the better of few, and an arm must not win by having more of them.
 
+    Where classes differ in size, all but the first candidate draw them equally often: generated
+    images are of all classes alike, and must not win by that alone.
+
     Args:
       ratios: parts of a batch that may be generated, rising from 0.
       strengths: strengths of the classical policy, rising from 0.
+      unbalanced: whether classes differ in size.
 
     Returns:
       The candidates, and for each arm the indices of its own.
     """
-    crossed = [Candidate(ratio, strength) for ratio in ratios for strength in strengths]
-    without = [Candidate(0.0, strength) for strength in _more(strengths, len(crossed))]
-    candidates = tuple(dict.fromkeys([*without, *crossed]))  # shared ones are trained once
-
-    def indices(wanted: Sequence[Candidate]) -> tuple[int, ...]:
-        return tuple(candidates.index(candidate) for candidate in wanted)
+    crossed = [Candidate(r, s, unbalanced) for r in ratios for s in strengths]
+    without = [Candidate(0.0, s, unbalanced) for s in _more(strengths, len(crossed))]
+    as_it_is = Candidate(0.0, 0.0)
+    # Shared ones are trained once
+    candidates = tuple(dict.fromkeys([as_it_is, *without, *crossed]))
 
     arms = {
-        "real": indices([Candidate(0.0, 0.0)]),
-        "classical": indices(without),
-        "generated": indices([c for c in crossed if c.strength == 0]),
-        "both": indices(crossed),
+        "real": [as_it_is],
+        "classical": [as_it_is, *without],
+        "generated": [as_it_is, *(c for c in crossed if c.strength == 0)],
+        "both": [as_it_is, *crossed],
     }
-    return candidates, arms
+    return candidates, {
+        arm: tuple(candidates.index(c) for c in dict.fromkeys(own)) for arm, own in arms.items()
+    }
 
 
 def _more(strengths: Sequence[float], count: int) -> list[float]:

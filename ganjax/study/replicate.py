@@ -17,7 +17,7 @@ from ganjax.data.splits import Draw, SealedTest
 from ganjax.models import parameter_count
 from ganjax.progress import Progress
 from ganjax.study.arms import Candidate, Entry, choose
-from ganjax.study.competition import Competition, Entrants, Images
+from ganjax.study.competition import Competition, Entrants, Images, Ways
 from ganjax.study.record import Record
 from ganjax.synthesis import together
 from ganjax.synthesis.description import Description
@@ -148,14 +148,15 @@ def _compete(
     """Train the classifiers of all replicates side by side, or go on where they stopped."""
     config, competition = contest.config.classifier, contest.competition
     group = side_by_side.group(len(replicates))
-    ratios, strengths = (
+    ratios, strengths, balanced = (
         np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True)
     )
+    ways = Ways(ratios, strengths, balanced if balanced.any() else None)
     init_keys, batch_keys = zip(*[jax.random.split(key) for key in keys], strict=True)
     # A pool is a host array: it goes straight to the device of its own row
     data = group.stack(
         [
-            (Images(to_device(draw.fit), pool, to_device(draw.validation)), ratios, strengths)
+            (Images(to_device(draw.fit), pool, to_device(draw.validation)), ways)
             for (_, draw, _), pool in zip(replicates, pools, strict=True)
         ]
     )

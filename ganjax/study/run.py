@@ -162,7 +162,7 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
     _, size, _, channels = fit.images.shape
     classes = len(fit.class_names)
     c = config.classifier
-    candidates, own = arms.line_up(c.ratios, c.strengths)
+    candidates, own = arms.line_up(c.ratios, c.strengths, unbalanced=config.imbalance > 1)
     return Contest(
         config=config,
         candidates=candidates,

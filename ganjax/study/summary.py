@@ -103,8 +103,8 @@ def _arms(contest: Contest, records: list[Record], classes: int) -> dict[str, An
 
 def _validation(contest: Contest, records: list[Record]) -> dict[str, Any]:
     """Arrange every candidate's accuracy by replicate, ratio and strength."""
-    ratios = sorted({ratio for ratio, _ in contest.candidates})
-    strengths = sorted({strength for _, strength in contest.candidates})
+    ratios = sorted({candidate.ratio for candidate in contest.candidates})
+    strengths = sorted({candidate.strength for candidate in contest.candidates})
     return {
         "ratios": ratios,
         "strengths": strengths,
@@ -135,6 +135,9 @@ def _table(
     ratios: list[float],
     strengths: list[float],
 ) -> list[list[float | None]]:
-    """Arrange a number per candidate by ratio and strength; None where none was tried."""
-    found = dict(zip(candidates, values, strict=True))
-    return [[found.get(arms.Candidate(r, s)) for s in strengths] for r in ratios]
+    """Arrange a number per candidate by ratio and strength; None where none was tried.
+
+    Where classes are drawn equally often, the one candidate that does not so is left out.
+    """
+    found = {(c.ratio, c.strength): value for c, value in zip(candidates, values, strict=True)}
+    return [[found.get((r, s)) for s in strengths] for r in ratios]
