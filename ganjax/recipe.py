@@ -9,7 +9,9 @@ from ganjax import models, training
 from ganjax.config import ClassifierConfig, GANConfig, Precision
 from ganjax.models import Generator, Model
 from ganjax.ops import losses, policy
-from ganjax.training import GAN, Classifier
+from ganjax.training import GAN, Classifier, penalties
+from ganjax.training.gan import Adaptive
+from ganjax.training.penalties import Penalty
 
 LOSSES = {
     "non_saturating": losses.non_saturating,
@@ -17,6 +19,8 @@ LOSSES = {
     "hinge": losses.hinge,
     "least_squares": losses.least_squares,
     "wasserstein": losses.wasserstein,
+    "relativistic": losses.relativistic,
+    "three_terms": losses.three_terms,
 }
 POLICIES = {
     "diffaugment": policy.diffaugment(),
@@ -36,6 +40,16 @@ def networks(
         widths = (config.width, 2 * config.width, 4 * config.width)
         generator = models.mlp_generator(**shape, widths=widths, latent_size=config.latent_size)
         discriminator = models.mlp_discriminator(**shape, widths=widths[::-1])
+    elif config.network == "resnet":
+        generator = models.resnet_generator(
+            **shape, width=config.width, latent_size=config.latent_size
+        )
+        discriminator = models.resnet_discriminator(**shape, width=config.width)
+    elif config.network == "modern":
+        generator = models.modern_generator(
+            **shape, width=config.width, latent_size=config.latent_size
+        )
+        discriminator = models.modern_discriminator(**shape, width=config.width)
     else:
         generator = models.dcgan_generator(
             **shape, width=config.width, latent_size=config.latent_size
@@ -64,11 +78,31 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
         loss=LOSSES[config.loss],
         augment=POLICIES[config.augment],
         augment_strength=config.augment_strength,
-        penalties=(training.penalties.r1(config.r1_weight),) if config.r1_weight else (),
-        generator_optimizer=training.adam(config.learning_rate),
-        discriminator_optimizer=training.adam(config.learning_rate),
+        adaptive=Adaptive() if config.augment_adaptive else None,
+        penalties=penalties_of(config),
+        latent_consistency=latent_consistency(config),
+        generator_optimizer=training.adam(config.learning_rate, beta1=config.beta1),
+        discriminator_optimizer=training.adam(config.learning_rate, beta1=config.beta1),
         ema_decay=config.ema_decay,
     )
+
+
+def penalties_of(config: GANConfig) -> tuple[Penalty, ...]:
+    """Return the penalties whose weights are not 0."""
+    found = (
+        penalties.r1(config.r1_weight),
+        penalties.r2(config.r2_weight),
+        penalties.gradient(config.gradient_penalty_weight),
+        penalties.consistency(policy.classical(), config.consistency_weight),
+        penalties.lecam(config.lecam_weight),
+    )
+    return tuple(penalty for penalty in found if penalty.weight)
+
+
+def latent_consistency(config: GANConfig) -> penalties.LatentConsistency | None:
+    """Return the terms on small changes of the latents, or None without."""
+    weight = config.latent_consistency_weight
+    return penalties.LatentConsistency(weight, weight / 10) if weight else None
 
 
 def classifier_policy(config: ClassifierConfig) -> policy.Policy:

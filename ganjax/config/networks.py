@@ -7,10 +7,27 @@ from typing import Literal, get_args
 from ganjax.config.checks import at_least, one_of, positive
 from ganjax.errors import UserError
 
-Network = Literal["auto", "dcgan", "mlp"]
-LossName = Literal["non_saturating", "minimax", "hinge", "least_squares", "wasserstein"]
+Network = Literal["auto", "mlp", "dcgan", "resnet", "modern"]
+LossName = Literal[
+    "non_saturating",
+    "minimax",
+    "hinge",
+    "least_squares",
+    "wasserstein",
+    "relativistic",
+    "three_terms",
+]
 Precision = Literal["auto", "float32", "bfloat16"]
 PolicyName = Literal["diffaugment", "classical", "none"]
+
+_WEIGHTS = (
+    "r1_weight",
+    "r2_weight",
+    "gradient_penalty_weight",
+    "consistency_weight",
+    "latent_consistency_weight",
+    "lecam_weight",
+)
 
 LARGEST_FOR_MLP = 16
 """Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
@@ -21,16 +38,27 @@ class GANConfig:
     """How the GAN of each replicate is trained.
 
     Attributes:
-      network: "dcgan" (convolutional), "mlp" (fully connected), or "auto": mlp for images of up
-        to 16 pixels a side, dcgan for larger ones.
+      network: "mlp" (fully connected), "dcgan" (arXiv 1511.06434), "resnet" (residual, spectrally
+        normalised: arXiv 1802.05957), "modern" (residual, without normalisation: arXiv 2501.05441),
+        or "auto": mlp for images of up to 16 pixels a side, dcgan for larger ones.
       width: channels of the narrowest convolution, or units of the narrowest layer; by default 32
-        for dcgan, 128 for mlp.
+        for convolutional networks, 128 for mlp.
       latent_size: numbers that each image is made from.
-      loss: the adversarial loss.
+      loss: the adversarial loss. "three_terms" is the tutorials', whose T(x) leaks into samples.
       augment: T(x), which real and generated images pass before the discriminator.
       augment_strength: factor on the limits of T(x).
+      augment_adaptive: apply each transform of T(x) only as often as the discriminator overfits
+        (arXiv 2006.06676).
       r1_weight: weight of the R1 penalty (arXiv 1801.04406); 0 leaves it out.
-      learning_rate: of Adam with beta1 0.5, for both networks.
+      r2_weight: of the same on generated images.
+      gradient_penalty_weight: of WGAN-GP's penalty (arXiv 1704.00028); customary 10.
+      consistency_weight: of balanced consistency under the classical transforms (arXiv 2002.04724);
+        customary 10.
+      latent_consistency_weight: of consistency under small changes of the latents (arXiv
+        2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
+      lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
+      learning_rate: of Adam, for both networks.
+      beta1: of Adam, likewise.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update.
       updates: updates of each network.
@@ -44,8 +72,15 @@ class GANConfig:
     loss: LossName = "non_saturating"
     augment: PolicyName = "diffaugment"
     augment_strength: float = 0.5
+    augment_adaptive: bool = False
     r1_weight: float = 0.1
+    r2_weight: float = 0.0
+    gradient_penalty_weight: float = 0.0
+    consistency_weight: float = 0.0
+    latent_consistency_weight: float = 0.0
+    lecam_weight: float = 0.0
     learning_rate: float = 2e-4
+    beta1: float = 0.5
     ema_decay: float = 0.999
     batch_size: int = 64
     updates: int = 2000
@@ -68,10 +103,15 @@ class GANConfig:
         if self.width is not None:
             at_least(self, 1, "width")
         at_least(self, 2, "batch_size")
-        at_least(self, 0, "r1_weight", "augment_strength")
+        at_least(self, 0, "augment_strength", *_WEIGHTS)
         positive(self, "learning_rate")
-        if not 0 <= self.ema_decay < 1:
-            raise UserError(f"ema_decay must be at least 0 and below 1, not {self.ema_decay}")
+        for name in ("ema_decay", "beta1"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
+        if self.loss == "three_terms" and self.augment == "none":
+            raise UserError(
+                "the loss three_terms needs T(x): give augment diffaugment or classical"
+            )
 
 
 @dataclass(frozen=True)
@@ -87,6 +127,8 @@ class ClassifierConfig:
       seeds: classifiers per candidate, with other initial weights and batches; their mean counts.
       ratios: parts of each batch that may be generated; 0 is always among them.
       strengths: strengths of the classical policy; 0 is always among them.
+      learning_curve: also train on a quarter and on half of the real images, to say what a gain is
+        worth in real images.
       flip: whether mirroring left and right keeps an image's label. Never assumed.
       precision: what the networks compute in, as for the GAN.
     """
@@ -99,6 +141,7 @@ class ClassifierConfig:
     seeds: int = 2
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
     strengths: tuple[float, ...] = (0.0, 0.5, 1.0)
+    learning_curve: bool = True
     flip: bool = False
     precision: Precision = "auto"
 

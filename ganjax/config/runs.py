@@ -135,7 +135,7 @@ _PRESETS: dict[Preset, dict[str, Any]] = {
     "quick": {
         "replicates": 3,
         "gan": GANConfig(updates=1000),
-        "classifier": ClassifierConfig(updates=400, seeds=1),
+        "classifier": ClassifierConfig(updates=400, seeds=1, learning_curve=False),
     },
     "standard": {"replicates": 5, "gan": GANConfig(), "classifier": ClassifierConfig()},
     "thorough": {

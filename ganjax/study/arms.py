@@ -11,6 +11,11 @@ WITHOUT, WITH = "classical", "both"
 Every arm may choose what a smaller one may (no transforms, no generated images), so these two
 contain the choices of `real` and `generated`."""
 
+ARMS = ("real", "classical", "generated", "both")
+
+PARTS = (0.25, 0.5, 1.0)
+"""Parts of the real images that the learning curve is drawn through."""
+
 
 class Candidate(NamedTuple):
     """One way to train the classifier.
@@ -19,11 +24,13 @@ class Candidate(NamedTuple):
       ratio: part of each batch that is generated.
       strength: of the classical policy; 0 leaves images as they are.
       balanced: whether each class is drawn as often as any other, however many images it has.
+      part: of each class's real images, the part that is trained on.
     """
 
     ratio: float
     strength: float
     balanced: bool = False
+    part: float = 1.0
 
 
 class Entry(NamedTuple):
@@ -90,6 +97,32 @@ def _more(strengths: Sequence[float], count: int) -> list[float]:
             found.append(strength)
         k += 1
     return sorted(found)
+
+
+def learning_curve(
+    candidates: tuple[Candidate, ...], strengths: Sequence[float]
+) -> tuple[tuple[Candidate, ...], dict[str, tuple[int, ...]]]:
+    """Add candidates that train on a part of the real images alone, at one strength for all.
+
+    They compete with nobody: they tell what more real images would be worth.
+
+    Args:
+      candidates: those that compete.
+      strengths: of the classical policy, as for `line_up`; the curve is drawn at the middle one.
+
+    Returns:
+      All candidates, and one index for each of `PARTS`, under the name that `part_name` gives it.
+    """
+    whole = Candidate(0.0, strengths[len(strengths) // 2], candidates[-1].balanced)
+    curve = [whole._replace(part=part) for part in PARTS]
+    found = tuple(dict.fromkeys([*candidates, *curve]))
+    names = map(part_name, PARTS)
+    return found, {name: (found.index(c),) for name, c in zip(names, curve, strict=True)}
+
+
+def part_name(part: float) -> str:
+    """Name a point of the learning curve, as "25% of the real images"."""
+    return f"{part:.0%} of the real images"
 
 
 def choose(

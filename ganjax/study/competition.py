@@ -3,7 +3,7 @@
 Replicates side by side run this program each in a row of its own (`training.side_by_side`).
 
 Candidates differ only in a few traced numbers: the ratio of generated images, the strength of the
-transforms, and whether classes are drawn equally often. Their initial weights, their draws of real
+transforms, which real images are drawn and how often. Their initial weights, their draws of real
 images and their numbers of updates are the same. All train side by side by `vmap`; but on a CPU,
 where products of many large matrices are slower than their parts, candidates on larger images take
 turns within the same compiled call.
@@ -66,12 +66,14 @@ class Ways(NamedTuple):
     Attributes:
       ratios: part of each batch that is generated.
       strengths: of the transforms.
-      balanced: 1 where each class is drawn equally often, 0 where each image is; None for 0s.
+      balanced: 1 where each class is drawn equally often, 0 where each image is.
+      parts: of each class's real images, the part that is drawn from, above 0, at most 1.
     """
 
     ratios: Array | np.ndarray
     strengths: Array | np.ndarray
-    balanced: Array | np.ndarray | None
+    balanced: Array | np.ndarray
+    parts: Array | np.ndarray
 
 
 class Competition(NamedTuple):
@@ -124,8 +126,8 @@ def competition(
                 real=images.fit,
                 generated=images.generated,
                 ratio=way.ratios,
-                balanced=way.balanced,
                 batch_size=batch_size,
+                weights=row_weights(images.fit.labels, way.balanced, way.parts),
             )
             train = partial(_train, classifier, draw, images.validation, way.strengths, steps)
             return jax.vmap(train)(states, keys)
@@ -226,7 +228,7 @@ def mixed_batch(
     generated: Resident,
     ratio: Array,
     batch_size: int,
-    balanced: Array | None = None,
+    weights: Array | None = None,
 ) -> Batch:
     """Draw a batch whose first `round(ratio * batch_size)` images are generated, the rest real.
 
@@ -239,16 +241,17 @@ def mixed_batch(
       generated: the generated ones.
       ratio: float32 scalar in [0, 1], may be traced.
       batch_size: images in all.
-      balanced: float32 scalar, may be traced: above 0, real images of each class are drawn equally
-        often, else each image is; None for 0.
+      weights: how often each real image is drawn, float32 `[real]`, with mean 1; None for all
+        equally often.
 
     Returns:
       A normalised batch.
     """
     real_key, generated_key = jax.random.split(key)
     of_real = jax.random.randint(real_key, (batch_size,), 0, real.labels.shape[0])
-    if balanced is not None:
-        of_real = jnp.where(balanced > 0, _balanced_rows(real_key, real, batch_size), of_real)
+    if weights is not None:
+        weighted = _weighted_rows(real_key, weights, batch_size)
+        of_real = jnp.where(jnp.all(weights == 1), of_real, weighted)
     of_generated = jax.random.randint(generated_key, (batch_size,), 0, generated.labels.shape[0])
     is_generated = jnp.arange(batch_size) < jnp.round(ratio * batch_size)
     images = jnp.where(
@@ -260,12 +263,27 @@ def mixed_batch(
     return Batch(normalise(images), labels)
 
 
-def _balanced_rows(key: Key, real: Resident, batch_size: int) -> Array:
-    """Draw rows of a set so that each class there is comes equally often."""
-    count = real.labels.shape[0]
-    weights = _class_weights(real.labels, count)  # as many classes as images, at most
-    places = jax.random.uniform(key, (batch_size,)) * count
-    return jnp.minimum(jnp.searchsorted(jnp.cumsum(weights), places, side="right"), count - 1)
+def row_weights(labels: Array, balanced: Array, part: Array) -> Array:
+    """Return how often each row of a set is drawn, float32 `[n]`, with mean 1.
+
+    Args:
+      labels: int32 `[n]`.
+      balanced: above 0, classes are drawn equally often, else rows are.
+      part: of each class's rows, the first so many are drawn, at least one.
+    """
+    order = jnp.argsort(labels, stable=True)
+    begins, ends = (jnp.searchsorted(labels[order], labels, side=s) for s in ("left", "right"))
+    rank = jnp.argsort(order) - begins  # within the class
+    drawn = jnp.maximum(jnp.round(part * (ends - begins)), 1)
+    weights = (rank < drawn) * jnp.where(balanced > 0, 1 / drawn, 1.0)
+    return weights * (labels.shape[0] / jnp.sum(weights))
+
+
+def _weighted_rows(key: Key, weights: Array, count: int) -> Array:
+    """Draw rows, int32 `[count]`, each as often as its weight says; the weights' mean is 1."""
+    rows = weights.shape[0]
+    places = jax.random.uniform(key, (count,)) * rows
+    return jnp.minimum(jnp.searchsorted(jnp.cumsum(weights), places, side="right"), rows - 1)
 
 
 def _across(size: int) -> Callable:

@@ -148,10 +148,9 @@ def _compete(
     """Train the classifiers of all replicates side by side, or go on where they stopped."""
     config, competition = contest.config.classifier, contest.competition
     group = side_by_side.group(len(replicates))
-    ratios, strengths, balanced = (
-        np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True)
+    ways = Ways(
+        *(np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True))
     )
-    ways = Ways(ratios, strengths, balanced if balanced.any() else None)
     init_keys, batch_keys = zip(*[jax.random.split(key) for key in keys], strict=True)
     # A pool is a host array: it goes straight to the device of its own row
     data = group.stack(

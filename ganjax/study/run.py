@@ -163,6 +163,9 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
     classes = len(fit.class_names)
     c = config.classifier
     candidates, own = arms.line_up(c.ratios, c.strengths, unbalanced=config.imbalance > 1)
+    if c.learning_curve:
+        candidates, curve = arms.learning_curve(candidates, c.strengths)
+        own |= curve
     return Contest(
         config=config,
         candidates=candidates,

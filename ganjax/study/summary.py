@@ -10,6 +10,7 @@ from ganjax.study import arms, results
 from ganjax.study.prepare import Prepared
 from ganjax.study.record import Record
 from ganjax.study.replicate import Contest
+from ganjax.study.worth import worth
 
 
 def summarise(
@@ -21,12 +22,19 @@ def summarise(
 ) -> dict[str, Any]:
     """Put together `results.json`; its fields are documented in the README."""
     config = contest.config
+    verdict = results.verdict(records, contest.candidates, config.smallest_gain)
+    gain_is_worth = worth(
+        records, fit_per_class=len(prepared.draws[0].fit) / len(prepared.pool.class_names)
+    )
+    if gain_is_worth:
+        verdict["details"].append(gain_is_worth["text"])
     return {
         "schema": results.SCHEMA,
         **_question(config, prepared),
         "arms": _arms(contest, records, len(prepared.pool.class_names)),
         "comparisons": results.comparisons(records),
-        "verdict": results.verdict(records, contest.candidates, config.smallest_gain),
+        "verdict": verdict,
+        "worth": gain_is_worth,
         "validation": _validation(contest, records),
         "gan": {
             "history": [record.history for record in records],
@@ -97,7 +105,7 @@ def _arms(contest: Contest, records: list[Record], classes: int) -> dict[str, An
             updates=c.updates,
             batch_size=c.batch_size,
         )
-        for arm in contest.arms
+        for arm in arms.ARMS
     }
 
 
@@ -122,6 +130,7 @@ def _classifier(config: StudyConfig, first: Record) -> dict[str, Any]:
             "arms": {
                 arm: [row[entry.candidate] for row in first.curves["accuracy"]]
                 for arm, entry in first.entries.items()
+                if arm in arms.ARMS
             },
         },
         "parameters": first.parameters["classifier"],
@@ -139,5 +148,9 @@ def _table(
 
     Where classes are drawn equally often, the one candidate that does not so is left out.
     """
-    found = {(c.ratio, c.strength): value for c, value in zip(candidates, values, strict=True)}
+    found = {
+        (c.ratio, c.strength): value
+        for c, value in zip(candidates, values, strict=True)
+        if c.part == 1
+    }
     return [[found.get((r, s)) for s in strengths] for r in ratios]

@@ -17,6 +17,7 @@ from ganjax.errors import UserError
 from ganjax.progress import Silent
 from ganjax.study import run as rooms
 from ganjax.study import study
+from ganjax.study.arms import PARTS, part_name
 from ganjax.study.record import Record
 from ganjax.synthesis import together
 
@@ -107,7 +108,7 @@ def resumed(tmp_path_factory, straight):
             study(CONFIG, out, side_by_side=1, progress=Stop("train the GAN", 2))
         assert [r for r, _ in watch.looks] == [0]
         with pytest.raises(KeyboardInterrupt):  # its GAN is trained, its classifiers are not
-            study(CONFIG, out, side_by_side=1, progress=Stop("train 6 classifiers", 1))
+            study(CONFIG, out, side_by_side=1, progress=Stop("train 8 classifiers", 1))
         assert not (out / "results.json").exists()
         found = study(CONFIG, out, side_by_side=1)
     return SimpleNamespace(out=out, found=found, watch=watch)
@@ -120,7 +121,7 @@ def beside(tmp_path_factory, straight):
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch)
         with pytest.raises(KeyboardInterrupt):  # its GANs are trained, its classifiers are not
-            study(CONFIG, out, progress=Stop("train 18 classifiers", 1))
+            study(CONFIG, out, progress=Stop("train 24 classifiers", 1))
         assert not watch.looks
         judge = SealedTest.judge
 
@@ -276,9 +277,21 @@ def test_test_images_are_shown_once_per_replicate_after_the_choice_is_written(st
     assert sorted(ledger["looks"]) == ["0", "1", "2"]
     for replicate, choice in straight.watch.looks:
         assert ledger["looks"][str(replicate)] == choice
-        for arm, row in choice.items():
+        assert list(choice) == [*ARMS, *map(part_name, PARTS)]
+        for arm in ARMS:
             chosen = straight.found["arms"][arm]["chosen"][replicate]
-            assert row == {key: chosen[key] for key in ("ratio", "strength", "update")}
+            assert choice[arm].items() <= chosen.items()
+            assert set(chosen) - set(choice[arm]) == {"validation_accuracy"}
+        for part in PARTS:
+            row = choice[part_name(part)]
+            assert (row["ratio"], row["strength"], row["part"]) == (0.0, 1.0, part)
+
+
+def test_the_learning_curve_says_what_a_gain_is_worth(straight):
+    worth = straight.found["worth"]
+    assert [point["images"] for point in worth["points"]] == [1.5, 3.0, 6.0]
+    assert all(0 < point["accuracy"] < 1 for point in worth["points"])
+    assert worth["text"] in straight.found["verdict"]["details"]
 
 
 def test_each_gan_is_trained_on_its_own_fit_part_alone(straight):
@@ -423,7 +436,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(together, "train_together", refuse)
     text = "\n".join(rooms.dry_run(CONFIG, tmp_path / "out", Silent()))
     assert not any(tmp_path.iterdir())
-    assert "updates: 3 GANs x 40; 3 x 6 classifiers x 40" in text
+    assert "updates: 3 GANs x 40; 3 x 8 classifiers x 40" in text
     assert "each replicate: 60 images to train on, 20 to choose by" in text
 
 
