@@ -14,7 +14,7 @@ from ganjax.config.networks import (
     Precision,
 )
 from ganjax.config.reading import LARGEST_SIDE, SMALLEST_SIDE, BadRule, Reading
-from ganjax.config.runs import Preset, StudyConfig, TrainConfig, study_preset
+from ganjax.config.runs import Preset, Sham, StudyConfig, TrainConfig, study_preset
 from ganjax.config.stored import COMMAND, LOCK, claim_folder, differences, to_json
 from ganjax.config.upkeep import DiskFullRule, Upkeep
 
@@ -35,6 +35,7 @@ __all__ = [
     "Precision",
     "Preset",
     "Reading",
+    "Sham",
     "StudyConfig",
     "TrainConfig",
     "Upkeep",

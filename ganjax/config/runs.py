@@ -9,6 +9,7 @@ from ganjax.config.reading import Reading
 from ganjax.errors import UserError
 
 Preset = Literal["quick", "standard", "thorough"]
+Sham = Literal["none", "copies", "noise"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class StudyConfig:
       validation_fraction: part of each draw that chooses, and is never trained on.
       smallest_gain: the smallest gain in accuracy worth having; below it, "does not help".
       pool: generated images per replicate that the classifiers draw from.
+      sham: what to use in place of generated images, to check the study itself: "copies", training
+        images once more; "noise". Neither can help; "none" for a study.
       gan: how the GANs are trained.
       classifier: how the classifiers are trained.
     """
@@ -45,6 +48,7 @@ class StudyConfig:
     validation_fraction: float = 0.25
     smallest_gain: float = 0.01
     pool: int = 5000
+    sham: Sham = "none"
     gan: GANConfig = field(default_factory=GANConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
 
@@ -62,6 +66,7 @@ class StudyConfig:
         _check_imbalance(self)
         check_seed(self.seed)
         at_least(self, 1, "pool")
+        one_of("sham", self.sham, get_args(Sham))
         positive(self, "smallest_gain")
         for name in ("test_fraction", "validation_fraction"):
             if not 0 < getattr(self, name) < 1:

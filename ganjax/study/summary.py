@@ -12,6 +12,11 @@ from ganjax.study.record import Record
 from ganjax.study.replicate import Contest
 from ganjax.study.worth import worth
 
+SHAMS = {
+    "copies": "A check of the study itself: what it calls generated are training images once more.",
+    "noise": "A check of the study itself: what it calls generated is noise.",
+}
+
 
 def summarise(
     prepared: Prepared,
@@ -26,6 +31,8 @@ def summarise(
     gain_is_worth = worth(
         records, fit_per_class=len(prepared.draws[0].fit) / len(prepared.pool.class_names)
     )
+    if config.sham != "none":
+        verdict["details"].insert(0, SHAMS[config.sham])
     if gain_is_worth:
         verdict["details"].append(gain_is_worth["text"])
     return {

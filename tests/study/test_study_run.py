@@ -1,5 +1,6 @@
 """A whole study on `digits`, small: what it writes, what it may look at, how it goes on."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -427,6 +428,24 @@ def test_results_that_are_lost_are_put_together_again_from_the_records(straight,
     for name in ("arms", "comparisons", "verdict", "validation", "gan"):
         assert found[name] == straight.found[name]
     assert (finished / "pictures.npz").exists()
+
+
+@pytest.mark.parametrize("kind", ["copies", "noise"])
+def test_a_sham_needs_no_gan_and_says_what_it_is(kind, tmp_path):
+    found = study(dataclasses.replace(CONFIG, sham=kind), tmp_path / "study", side_by_side=1)
+    assert not list((tmp_path / "study").rglob("checkpoints"))
+    assert found["verdict"]["details"][0].startswith("A check of the study itself")
+    assert found["gan"]["parameters"] == {"generator": 0, "discriminator": 0}
+    assert found["verdict"]["helps"] is not True
+    drawn = np.load(tmp_path / "study" / "pictures.npz")
+    real, sham = drawn["real"], drawn["generated"]
+    if kind == "copies":
+        for label in range(CLASSES):
+            assert {image.tobytes() for image in sham[label]} <= {
+                image.tobytes() for image in real[label]
+            }
+    else:
+        assert 100 < sham.mean() < 155
 
 
 def test_a_dry_run_trains_nothing_and_writes_nothing(tmp_path, monkeypatch):
