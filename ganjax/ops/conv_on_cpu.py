@@ -9,18 +9,56 @@ were measured on two x86-64 cores with jax 0.10 by `experiments/benchmarks/conv.
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import jax.numpy as jnp
 from jax import lax
 
+from ganjax.ops.conv_in_groups import (
+    Form,
+    block_diagonal,
+    bundles,
+    diagonal_blocks,
+    side_by_side,
+)
 from ganjax.ops.windows import Windows, overlap_add, patches_in_place
 from ganjax.typing import Array
 
 MEBIBYTE = 2**20
 
 
-def conv(images: Array, kernel: Array, windows: Windows) -> Array:
+def conv(images: Array, kernel: Array, windows: Windows, groups: int) -> Array:
     """Return `images * kernel`; see `ganjax.ops.conv.conv`."""
+    count = bundles(groups, images.shape[-1])
+    form = partial(_of_blocks, dense_conv, each=groups // count)
+    return side_by_side(form, images, kernel, windows, count)
+
+
+def to_images(outputs: Array, kernel: Array, windows: Windows, groups: int) -> Array:
+    """Return the transpose in the images, `[batch, *windows.sides, groups * kernel.shape[2]]`."""
+    count = bundles(groups, outputs.shape[-1])
+    form = partial(_of_blocks, dense_to_images, each=groups // count)
+    return side_by_side(form, outputs, kernel, windows, count)
+
+
+def to_kernel(images: Array, outputs: Array, windows: Windows, groups: int) -> Array:
+    """Return the transpose in the kernel, `[size, size, in_channels / groups, out_channels]`."""
+    count = bundles(groups, images.shape[-1])
+    each = groups // count
+
+    def form(images: Array, outputs: Array, windows: Windows) -> Array:
+        kernel = dense_to_kernel(images, outputs, windows)
+        return kernel if each == 1 else diagonal_blocks(kernel, each)
+
+    return side_by_side(form, images, outputs, windows, count)
+
+
+def _of_blocks(form: Form, images: Array, kernel: Array, windows: Windows, *, each: int) -> Array:
+    return form(images, kernel if each == 1 else block_diagonal(kernel, each), windows)
+
+
+def dense_conv(images: Array, kernel: Array, windows: Windows) -> Array:
+    """Return `images * kernel` in the fastest form."""
     size = patch_bytes(images, windows)
     if size <= 16 * MEBIBYTE:
         return conv_by_patches(images, kernel, windows)
@@ -29,16 +67,16 @@ def conv(images: Array, kernel: Array, windows: Windows) -> Array:
     return conv_by_xla(images, kernel, windows)
 
 
-def to_images(outputs: Array, kernel: Array, windows: Windows) -> Array:
-    """Return the transpose in the images, `[batch, *windows.sides, kernel.shape[2]]`."""
+def dense_to_images(outputs: Array, kernel: Array, windows: Windows) -> Array:
+    """Return the transpose in the images in the fastest form."""
     size = outputs.nbytes // outputs.shape[-1] * math.prod(kernel.shape[:3])
     if windows.stride == 1 and size >= 32 * MEBIBYTE:
         return to_images_by_xla(outputs, kernel, windows)
     return to_images_by_overlap(outputs, kernel, windows)
 
 
-def to_kernel(images: Array, outputs: Array, windows: Windows) -> Array:
-    """Return the transpose in the kernel, `[size, size, in_channels, out_channels]`."""
+def dense_to_kernel(images: Array, outputs: Array, windows: Windows) -> Array:
+    """Return the transpose in the kernel in the fastest form."""
     large = patch_bytes(images, windows) > 16 * MEBIBYTE
     if large and windows.stride == 1 and windows.places[1] % 2 == 0:
         return to_kernel_by_pairs(images, outputs, windows)

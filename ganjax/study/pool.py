@@ -116,4 +116,5 @@ def sham(kind: Sham, fit: Dataset, count: int, key: Key) -> Pool:
         images = fit.images[rows]
     nothing: dict[str, list[Any]] = {"update": []}
     parameters = {"generator": 0, "discriminator": 0}
-    return Pool(Resident(*map(np.asarray, (images, labels))), nothing, dict(nothing), 0, parameters)
+    found: Any = (images, labels)  # host arrays, as a GAN's samples are
+    return Pool(Resident(*found), nothing, dict(nothing), 0, parameters)

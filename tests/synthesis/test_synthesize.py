@@ -142,7 +142,7 @@ def test_an_image_is_the_same_file_whatever_the_count_and_another_with_another_s
 @pytest.mark.parametrize("form", ["folder", "npz", "tfds"])
 def test_the_same_wish_is_the_same_bytes_and_is_read_back(run, tmp_path, form):
     for name in ("one", "other"):
-        synthesize(run, tmp_path / name, Wish(per_class=3, form=form))
+        synthesize(run, tmp_path / name, Wish(per_class=3, form=form, keep_copies=True))
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
     out = tmp_path / "one"
     source, data_dir = {
@@ -287,7 +287,7 @@ def test_another_seed_count_or_run_is_refused_with_the_difference(run, study, tm
     for folder, wish, said in [
         (run, Wish(count=6, seed=3), r"holds another set \(seed: 0, not 3\): give a new folder"),
         (run, Wish(count=7), r"\(images: 6, not 7; generated.ant: 2, not 3\)"),
-        (study[0], Wish(count=6), r"\(model: [0-9a-f]{64}, not [0-9a-f]+\)"),
+        (study[0], Wish(count=6), r"\(model: [0-9a-f]{64}, not [0-9a-f]+"),
     ]:
         with pytest.raises(UserError, match=said):
             synthesize(folder, out, wish)
