@@ -13,8 +13,8 @@ from ganjax.typing import Array
 
 Form = Callable[[Array, Array, Windows], Array]
 
-FEWEST_CHANNELS = 32
-"""Of a matrix product on a CPU; fewer would take as long."""
+FEWEST_CHANNELS = 16
+"""Of a product of matrices on a CPU, where fewer would take as long."""
 
 
 def side_by_side(form: Form, one: Array, other: Array, windows: Windows, groups: int) -> Array:

@@ -214,30 +214,36 @@ def _closeness(
       own: int `[n]`, which training image each of them is, and is not compared with.
       own_held_out: likewise of the held-out images.
     """
-    ways = [_nearest_others(images, train, NEIGHBOURS, own) for images in both]
-    mirrored = ways[1][0][:, 0] < ways[0][0][:, 0]
-    distances = np.where(mirrored[:, None], ways[1][0], ways[0][0])
-    around = distances[:, -1] if distances.shape[1] > 1 else np.full(len(distances), np.inf)
+    count, twice = len(both[0]), np.concatenate(both)
+    found, which = _nearest_others(twice, train, NEIGHBOURS, own)
+    mirrored = found[count:, 0] < found[:count, 0]
+    distances = np.where(mirrored[:, None], found[count:], found[:count])
+    around = distances[:, -1] if distances.shape[1] > 1 else np.full(count, np.inf)
     if len(held_out) > (own_held_out is not None):
-        fresh = [_nearest_others(images, held_out, 1, own_held_out)[0][:, 0] for images in both]
-        around = np.minimum(around, np.minimum(*fresh))
+        fresh, _ = _nearest_others(twice, held_out, 1, own_held_out)
+        around = np.minimum(around, fresh.reshape(2, count).min(axis=0))
     closest = distances[:, 0]
     ratio = np.divide(closest, around, out=np.zeros_like(closest), where=around > 0)
-    which = np.where(mirrored, ways[1][1][:, 0], ways[0][1][:, 0])
-    return Closeness(ratio, which, mirrored)
+    return Closeness(ratio, np.where(mirrored, which[count:, 0], which[:count, 0]), mirrored)
 
 
 def _nearest_others(
     queries: np.ndarray, base: np.ndarray, count: int, own: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest of a base that are not the query itself: distances and rows `[n, count]`."""
-    choice = len(base) - (own is not None)
-    count = min(count, choice)
-    found = nearest(queries, base, count=min(count + (own is not None), len(base)))
+    """Find the nearest of a base that are not the query itself: distances and rows `[n, count]`.
+
+    Args:
+      queries: features `[n, d]`.
+      base: features `[m, d]`.
+      count: how many to find, or as many as there are.
+      own: which of the base each query is, for the first queries and, mirrored, for as many others.
+    """
     if own is None:
+        found = nearest(queries, base, count=min(count, len(base)))
         return found.distances, found.indices
-    itself = found.indices == own[:, None]
+    count = min(count, len(base) - 1)
+    found = nearest(queries, base, count=count + 1)
+    itself = found.indices == np.tile(own, 2)[:, None]
     itself[:, -1] |= ~itself.any(axis=1)  # where it is not among them, the farthest goes
-    others = ~itself
     shape = (len(queries), count)
-    return found.distances[others].reshape(shape), found.indices[others].reshape(shape)
+    return found.distances[~itself].reshape(shape), found.indices[~itself].reshape(shape)
