@@ -121,7 +121,7 @@ def examined(source: Dataset, train: Dataset, blocks: np.ndarray, see: See) -> d
     for kind, change in KINDS.items():
         ratios = by.closeness(np.ascontiguousarray(change(chosen))).ratio
         told = {count: told_in(by.calibration, real, ratios, count, rng) for count in COUNTS}
-        enough = [count for count in COUNTS if told[count] >= POWER]
+        enough = [n for n in COUNTS if min(told[m] for m in COUNTS if m >= n) >= POWER]
         kinds[kind] = {
             "called_copies": float(np.mean(ratios <= by.threshold)),
             "told": {str(share): told[round(share * COUNT)] for share in SHARES},

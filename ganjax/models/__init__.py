@@ -14,7 +14,8 @@ from ganjax.models.model import Generator, Model
 from ganjax.models.modern_gan import modern_discriminator, modern_generator
 from ganjax.models.precision import in_bfloat16
 from ganjax.models.resnet import resnet_classifier
-from ganjax.models.resnet_gan import resnet_discriminator, resnet_generator
+from ganjax.models.resnet_discriminator import resnet_discriminator
+from ganjax.models.resnet_generator import resnet_generator
 
 __all__ = [
     "Generator",

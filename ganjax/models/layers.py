@@ -26,6 +26,15 @@ def he_normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) 
     return math.sqrt(2 / math.prod(shape[:-1])) * _normal(key, shape, dtype)
 
 
+def normal(deviation: float) -> Initializer:
+    """Return an initialiser: weights from N(0, deviation)."""
+
+    def init(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+        return deviation * _normal(key, shape, dtype)
+
+    return init
+
+
 def fan_in_normal(gain: float) -> Initializer:
     """Return an initialiser: weights from N(0, gain / sqrt(fan_in))."""
 
@@ -134,8 +143,9 @@ class Embed(nn.Module):
     spectral: bool = False
 
     @nn.compact
-    def __call__(self, labels: Array) -> Array:
+    def __call__(self, labels: Array | None) -> Array:
         """Map labels `[batch]` to `[batch, features]`."""
+        assert labels is not None, "this network was built for classes: give labels"
         table = self.param("embedding", self.embedding_init, (self.classes, self.features))
         if self.spectral:
             table = spectrally_normalized(self, table)
@@ -143,16 +153,22 @@ class Embed(nn.Module):
 
 
 class UpsamplingConv(nn.Module):
-    """A transposed 4x4 convolution of stride 2: twice the height, twice the width."""
+    """A transposed 4x4 convolution of stride 2: twice the height, twice the width.
+
+    `spectral` divides the kernel by its largest singular value.
+    """
 
     features: int
     use_bias: bool = True
     kernel_init: Initializer = dcgan_normal
+    spectral: bool = False
 
     @nn.compact
     def __call__(self, images: Array) -> Array:
         """Map `[batch, height, width, channels]` to `[batch, 2 height, 2 width, features]`."""
         kernel = self.param("kernel", self.kernel_init, (4, 4, self.features, images.shape[-1]))
+        if self.spectral:
+            kernel = spectrally_normalized(self, kernel)
         outputs = spread.split(conv.transposed_conv(images, kernel, stride=2, padding=1))
         return _plus_bias(self, outputs) if self.use_bias else outputs
 

@@ -16,17 +16,21 @@ from ganjax.models.layers import (
     LabelledLatents,
     UpsamplingConv,
     fan_in_normal,
+    normal,
 )
 from ganjax.models.model import Generator, Model
-from ganjax.models.shapes import check_channels, check_classes, check_power_of_two, chosen_widths
+from ganjax.models.shapes import (
+    check_channels,
+    check_classes,
+    check_power_of_two,
+    chosen_widths,
+    largest_features,
+)
 from ganjax.ops import pyramid
 from ganjax.typing import Array, Key
 
 LATENT_SIZE = 64
 """The latents of R3GAN, and the length of its embedded labels."""
-
-LARGEST_IN_FULL = 16
-"""Side in pixels up to which features are computed at the full size, unless one says otherwise."""
 
 EXPANSION = 2
 """Of the channels within a block."""
@@ -84,10 +88,10 @@ def modern_generator(
     Raises:
       UserError: size, channels, classes or widths out of range.
     """
-    full_size = size <= LARGEST_IN_FULL if full_size is None else full_size
-    default = _checked(size, channels, classes, width, full_size)[::-1]
+    largest = largest_features(size, full_size)
+    default = _checked(size, channels, classes, width, largest)[::-1]
     stages = _Stages(chosen_widths(widths, default), blocks, group_size)
-    module = _Generator(channels, stages, full_size, classes, output)
+    module = _Generator(channels, stages, largest == size, classes, output)
     return generator_of(module, classes, latents, latent_size)
 
 
@@ -128,10 +132,10 @@ def modern_discriminator(
     Raises:
       UserError: size, channels, classes or widths out of range.
     """
-    full_size = size <= LARGEST_IN_FULL if full_size is None else full_size
-    default = _checked(size, channels, classes, width, full_size)
+    largest = largest_features(size, full_size)
+    default = _checked(size, channels, classes, width, largest)
     stages = _Stages(chosen_widths(widths, default), blocks, group_size)
-    module = _Discriminator(stages, full_size, classes)
+    module = _Discriminator(stages, largest == size, classes)
     return discriminator_of(module, (size, size, channels), classes)
 
 
@@ -163,10 +167,10 @@ class _Generator(nn.Module):
     ) -> Array:
         del train, axis_name  # nothing here depends on the batch
         classes, widths = self.classes, self.stages.widths
-        label_init = nn.initializers.normal((classes or 1) ** -0.5)
+        label_init = normal((classes or 1) ** -0.5)
         hidden = LabelledLatents(classes, latents.shape[-1], label_init)(latents, labels)
         hidden = Dense(widths[0], use_bias=False, kernel_init=fan_in_normal(1.0))(hidden)
-        basis = self.param("basis", nn.initializers.normal(1.0), (4, 4, widths[0]))
+        basis = self.param("basis", normal(1.0), (4, 4, widths[0]))
         hidden = self.stages.apply(hidden[:, None, None] * basis[None])
         for width in widths[1:]:
             hidden = pyramid.doubled_smoothly(_to_width(width, hidden))
@@ -174,7 +178,7 @@ class _Generator(nn.Module):
         if self.full_size:
             return self.output(_linear(self.channels, hidden))
         # Four of the 16 places of a transposed kernel of stride 2 reach a pixel.
-        init = nn.initializers.normal((4 * widths[-1]) ** -0.5)
+        init = normal((4 * widths[-1]) ** -0.5)
         last = UpsamplingConv(self.channels, use_bias=False, kernel_init=init)
         return self.output(last(hidden))
 
@@ -199,13 +203,13 @@ class _Discriminator(nn.Module):
         for width in widths[1:]:
             hidden = _to_width(width, pyramid.halved_smoothly(hidden))
             hidden = self.stages.apply(hidden)
-        basis = self.param("basis", nn.initializers.normal(1 / 4), (4, 4, widths[-1]))
+        basis = self.param("basis", normal(1 / 4), (4, 4, widths[-1]))
         features = jnp.sum(hidden * basis[None], axis=(1, 2))
         size = 1 if self.classes is None else widths[-1]
         features = Dense(size, use_bias=False, kernel_init=fan_in_normal(1.0))(features)
         if self.classes is None:
             return features[:, 0]
-        label_init = nn.initializers.normal((self.classes * size) ** -0.5)
+        label_init = normal((self.classes * size) ** -0.5)
         return jnp.sum(features * Embed(self.classes, size, label_init)(labels), axis=-1)
 
 
@@ -244,11 +248,10 @@ def _linear(width: int, images: Array, init: Initializer | None = None) -> Array
 
 
 def _checked(
-    size: int, channels: int, classes: int | None, width: int, full_size: bool
+    size: int, channels: int, classes: int | None, width: int, largest: int
 ) -> tuple[int, ...]:
     """Return the default channels at every size, the largest one first."""
     check_power_of_two(size)
     check_channels(channels)
     check_classes(classes)
-    stages = int(math.log2(size)) - (1 if full_size else 2)
-    return tuple(width * 2 ** min(i, 3) for i in range(stages))
+    return tuple(width * 2 ** min(i, 3) for i in range(int(math.log2(largest)) - 1))

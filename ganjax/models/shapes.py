@@ -6,6 +6,9 @@ from ganjax.errors import UserError
 
 POWERS_OF_TWO = (8, 16, 32, 64, 128)
 
+LARGEST_IN_FULL = 16
+"""Side in pixels up to which features are computed at the full size, unless one says otherwise."""
+
 
 def check_power_of_two(size: int) -> None:
     """Raise `UserError` unless `size` is one that convolutional GANs are built for."""
@@ -40,3 +43,14 @@ def chosen_widths(given: Sequence[int] | None, default: Sequence[int]) -> tuple[
             f"this network has {len(default)} widths, each at least 1, not {list(widths)}"
         )
     return widths
+
+
+def largest_features(size: int, full_size: bool | None) -> int:
+    """Return the side of a network's largest features: that of the images, or half of it.
+
+    Args:
+      size: side of the images in pixels.
+      full_size: whether it is theirs; None to choose by `LARGEST_IN_FULL`.
+    """
+    full = size <= LARGEST_IN_FULL if full_size is None else full_size
+    return size if full else size // 2

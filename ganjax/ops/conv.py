@@ -166,8 +166,12 @@ def _primitive(
         found = jax.eval_shape(partial(by_xla, **how), *map(_struct, (one, other)))
         return one.update(shape=found.shape, dtype=found.dtype, weak_type=False)
 
-    def batched(arrays: tuple[Array, Array], axes: tuple[Any, Any], **how: Any):
-        form = partial(side_by_side, by_patches, **how)
+    def batched(
+        arrays: tuple[Array, Array], axes: tuple[Any, Any], *, windows: Windows, groups: int
+    ):
+        def form(one: Array, other: Array) -> Array:
+            return side_by_side(by_patches, one, other, windows, groups)
+
         return jax.vmap(form, in_axes=axes)(*arrays), 0
 
     mlir.register_lowering(primitive, mlir.lower_fun(by_xla, multiple_results=False))

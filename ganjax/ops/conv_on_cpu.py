@@ -141,13 +141,18 @@ def to_kernel_in_parts(images: Array, outputs: Array, windows: Windows) -> Array
     """Every window times its outputs, a few images at a time, so that patches stay in the cache."""
     size = patch_bytes(images, windows)
     count = next(n for n in range(1, len(images) + 1) if _are_parts(n, len(images), size))
-    parts = [array.reshape(count, -1, *array.shape[1:]) for array in (images, outputs)]
 
-    def add(kernel: Array, part: list[Array]) -> tuple[Array, None]:
-        return kernel + to_kernel_by_patches(*part, windows).astype(jnp.float32), None
+    def parts(array: Array) -> Array:
+        return array.reshape(count, -1, *array.shape[1:])
+
+    def add(kernel: Array, part: tuple[Array, Array]) -> tuple[Array, None]:
+        own_images, own_outputs = part
+        own = to_kernel_by_patches(own_images, own_outputs, windows)
+        return kernel + own.astype(jnp.float32), None
 
     shape = (windows.size, windows.size, images.shape[-1], outputs.shape[-1])
-    return lax.scan(add, jnp.zeros(shape), parts)[0].astype(images.dtype)
+    both = parts(images), parts(outputs)
+    return lax.scan(add, jnp.zeros(shape), both)[0].astype(images.dtype)
 
 
 def _are_parts(count: int, images: int, size: int) -> bool:

@@ -33,6 +33,9 @@ second, as a training image that is there twice must not hide its copies."""
 FALSE_ALARMS = 0.01
 """Share of images that are no copies, and are called copies all the same."""
 
+FEWEST = NEIGHBOURS + 1
+"""Training images that there must be."""
+
 ENOUGH = 100
 """Held-out images that are enough to calibrate by; to fewer, training images are added, each left
 out in turn."""
@@ -117,7 +120,7 @@ def auditor(
     """Make ready to compare images with training images, a part of which is in memory at a time.
 
     Args:
-      train: the training images, at least 3.
+      train: the training images, at least 6.
       held_out: real images that were not trained on. Where there are fewer than 100, or None,
         training images are calibrated on too, each compared with all others.
       see: the features to compare by; `pictures` by default, by which more kinds of copies are
@@ -129,10 +132,10 @@ def auditor(
       seed: of which are chosen.
 
     Raises:
-      UserError: there are fewer than 3 training images, or `false_alarms` is out of range.
+      UserError: there are fewer than 6 training images, or `false_alarms` is out of range.
     """
-    if len(train) < 3:
-        raise UserError(f"an audit needs at least 3 training images, not {len(train)}")
+    if len(train) < FEWEST:
+        raise UserError(f"an audit needs at least {FEWEST} training images, not {len(train)}")
     if not 0 < false_alarms < 1:
         raise UserError(f"the share of false alarms must be in (0, 1), not {false_alarms}")
     see = see or pictures
@@ -218,7 +221,7 @@ def _closeness(
     found, which = _nearest_others(twice, train, NEIGHBOURS, own)
     mirrored = found[count:, 0] < found[:count, 0]
     distances = np.where(mirrored[:, None], found[count:], found[:count])
-    around = distances[:, -1] if distances.shape[1] > 1 else np.full(count, np.inf)
+    around = distances[:, -1]
     if len(held_out) > (own_held_out is not None):
         fresh, _ = _nearest_others(twice, held_out, 1, own_held_out)
         around = np.minimum(around, fresh.reshape(2, count).min(axis=0))

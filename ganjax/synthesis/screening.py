@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ganjax.errors import UserError
+from ganjax.errors import UserError, quoted
 from ganjax.progress import Progress
 from ganjax.synthesis.audit import Audit, audit
-from ganjax.synthesis.closeness import Auditor, auditor
+from ganjax.synthesis.closeness import FEWEST, Auditor, auditor
 from ganjax.synthesis.judge import Judge, train_judge
 from ganjax.synthesis.sample import labels_in_turn, sample_images, sampled
 from ganjax.synthesis.select import Candidates, Filter, agrees, thresholds, values
@@ -66,6 +66,7 @@ def ranking(gan: Trained, how: Filter, judge: Judge | None, key: Key) -> Ranking
       judge: for "agreement".
       key: of the samples.
     """
+    judge = judge if how.name == "agreement" else None
     if how.keep is None:
         return Ranking(how, judge, None)
     classes = gan.description.classes or 1
@@ -153,16 +154,22 @@ def _audited(
     gan: Trained, images: Parts | str, key: Key, progress: Progress
 ) -> tuple[Auditor | None, dict[str, Any]]:
     """Audit some samples; return what they were compared with, and what the manifest tells."""
-    why = images if isinstance(images, str) else ""
-    if not isinstance(images, str) and len(images.fit) < 3:
+    found: Audit | None = None
+    if isinstance(images, str):
+        why = images
+    elif len(images.fit) < FEWEST:
         why = f"there are only {len(images.fit)} training images"
-    if why or isinstance(images, str):
+    else:
+        try:
+            with progress.stage("look for copies", AUDITED, "samples") as tick:
+                by = auditor(images.fit, images.held_out)
+                found = audit(by, _as_trained(gan, images, key))
+                tick(found.looked_at)
+        except OSError as error:
+            why = f"the training images cannot be read again: {quoted(error)}"
+    if found is None:
         progress.say(f"no copy audit: {why}")
         return None, {"not_audited": why}
-    with progress.stage("look for copies", 1, "audit") as tick:
-        by = auditor(images.fit, images.held_out)
-        found = audit(by, _as_trained(gan, images, key))
-        tick(1)
     progress.say(words(found))
     return by, {**found.to_json(), "compared_by": COMPARED_BY}
 

@@ -155,7 +155,7 @@ def _images(folder: Path, description: Description, progress: Progress) -> Parts
         found = trained_on.parts(folder, progress)
         if trained_on.is_as_recorded(found.fit, folder, description):
             return found
-    except UserError as error:
+    except (UserError, OSError) as error:
         return str(error)
     return (
         f"{quoted(description.source)} has changed since the GAN was trained on it (other classes, "

@@ -157,13 +157,13 @@ def test_any_features_will_do(parts):
 def test_few_images_are_audited_without_what_needs_more():
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3)).astype(np.uint8)
     data = Dataset("noise", images, np.zeros(20, np.int32), ("all",))
-    by = auditor(data.take(np.arange(3)), data.take(np.arange(3, 8)))
-    found = audit(by, images[8:10])
+    by = auditor(data.take(np.arange(6)), data.take(np.arange(6, 10)))
+    found = audit(by, images[10:12])
     assert found.looked_at == 2
     assert found.authenticity is None
     assert found.smallest_share == 1.0
-    with pytest.raises(UserError, match="at least 3 training images, not 2"):
-        auditor(data.take(np.arange(2)), None)
+    with pytest.raises(UserError, match="at least 6 training images, not 5"):
+        auditor(data.take(np.arange(5)), None)
     with pytest.raises(UserError, match=r"share of false alarms must be in \(0, 1\), not 0"):
         auditor(data, None, false_alarms=0)
 

@@ -90,11 +90,11 @@ def test_images_that_look_otherwise_but_can_be_transformed_do_not_leak():
     noise = rng.normal(0, 0.05, (4, 500, 1))
     real = Answers(0.2 + noise[0], 0.8 + noise[1], 0.85 + noise[2], 0.2 + 0.6 * applied, applied)
     odd = Samples(0.4 + noise[3], 1.0 + noise[3])
-    found = shares(real, odd, rng)
+    found = shares(real, odd)
     assert found.share[0] == pytest.approx(1 / 3, abs=0.02)
     assert found.confirmed_high[0] < 0.1
     carrying = Samples(0.4 + noise[3], 0.8 + 0.05 / 3 + noise[3])
-    found = shares(real, carrying, rng)
+    found = shares(real, carrying)
     assert found.confirmed_low[0] > 0.25
 
 

@@ -136,12 +136,11 @@ def leaks(detector: Detector, held_out: Dataset, generated: np.ndarray, key: Key
     made = generated[shuffled_order(len(generated), key)[:MOST_GENERATED]]
     real_key, made_key = jax.random.split(key)
     on_real, on_made = ask(detector, real, real_key), ask_samples(detector, made, made_key)
-    rng = np.random.default_rng(0)
-    found = shares(on_real, on_made, rng)
+    found = shares(on_real, on_made)
     # Of the real images, one half calibrates for the other, to see what is found where nothing is
     half = np.arange(len(real)) < len(real) // 2
     calibrating = Answers(*(values[half] for values in on_real))
-    control = shares(calibrating, Samples(on_real.plain[~half], on_real.once[~half]), rng)
+    control = shares(calibrating, Samples(on_real.plain[~half], on_real.once[~half]))
     return [
         _leak(policies.describe((transform,), detector.strength), j, found, control)
         for j, transform in enumerate(detector.policy)
@@ -190,14 +189,15 @@ def _one_at_a_time(shape: tuple[int, int]) -> np.ndarray:
     return np.repeat(np.eye(shape[1], dtype=bool)[:, None], shape[0], axis=1)
 
 
-def shares(real: Answers, made: Samples, rng: np.random.Generator) -> Shares:
+def shares(real: Answers, made: Samples, *, seed: int = 0) -> Shares:
     """Return the shares that explain what the network says of some images, and their intervals.
 
     Args:
       real: its answers on real images, which tell how it errs.
       made: its answers on the images in question.
-      rng: draws the images again.
+      seed: of the images that are drawn again.
     """
+    rng = np.random.default_rng(seed)
     on_real, on_made = (_times(len(answers.plain), rng) for answers in (real, made))
     plain, effects = _levels(real, on_real)
     seen = np.diag(effects[0]) >= LEAST_RISE
