@@ -76,10 +76,12 @@ def _under_no_copying(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
       float64 `[ranks, m + 1]`; and the smallest of these probabilities in simulated sets, float64
       `[SIMULATED]`, ascending.
     """
-    from scipy.stats import betabinom
+    from scipy.special import betaln
 
     ranks, rng = _ranks(n), np.random.default_rng(0)
-    mass = betabinom.pmf(np.arange(m + 1)[None], m, ranks[:, None], n - ranks[:, None] + 1)
+    j, above, beyond = np.arange(m + 1), ranks[:, None], n - ranks[:, None] + 1
+    ways = -betaln(m - j + 1, j + 1) - np.log(m + 1)  # to choose j of m
+    mass = np.exp(ways + betaln(j + above, m - j + beyond) - betaln(above, beyond))
     tails = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1]
     steps = np.diff(ranks, prepend=0)
     spaces = rng.gamma(steps[None], size=(SIMULATED, len(steps)))

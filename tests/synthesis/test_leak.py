@@ -100,7 +100,7 @@ def test_images_that_look_otherwise_but_can_be_transformed_do_not_leak():
 
 def test_there_must_be_transforms_and_images_enough(detector, held_out):
     few = replace(held_out, images=held_out.images[:5], labels=held_out.labels[:5])
-    with pytest.raises(UserError, match="at least 20 held-out and 20 generated images, not 5 and"):
+    with pytest.raises(UserError, match="at least 40 held-out and 40 generated images, not 5 and"):
         leaks(detector, few, held_out.images, KEY)
     for policy, strength in (((), 1.0), (POLICY, 0.0)):
         with pytest.raises(UserError, match="only where T\\(x\\) does something"):

@@ -29,7 +29,7 @@ from ganjax.ops import policy as policies
 from ganjax.synthesis.leak.detector import Detector
 from ganjax.typing import Key
 
-FEWEST, MOST_HELD_OUT, MOST_GENERATED = 20, 1000, 2000
+FEWEST, MOST_HELD_OUT, MOST_GENERATED = 40, 1000, 2000
 
 ANSWERS = 4000
 """Transformed real images that the network is asked of, at least."""
@@ -116,9 +116,9 @@ def leaks(detector: Detector, held_out: Dataset, generated: np.ndarray, key: Key
 
     Args:
       detector: of `train_detector`.
-      held_out: real images that it was not trained on, at least 20, padded as those were; their
+      held_out: real images that it was not trained on, at least 40, padded as those were; their
         classes as frequent as among the generated ones.
-      generated: uint8 `[n, size, size, channels]`, at least 20.
+      generated: uint8 `[n, size, size, channels]`, at least 40.
       key: of the transforms that are applied.
 
     Returns:
@@ -200,7 +200,9 @@ def shares(real: Answers, made: Samples, *, seed: int = 0) -> Shares:
     rng = np.random.default_rng(seed)
     on_real, on_made = (_times(len(answers.plain), rng) for answers in (real, made))
     plain, effects = _levels(real, on_real)
-    seen = np.diag(effects[0]) >= LEAST_RISE
+    ends = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+    rises = np.diagonal(effects[:, : len(plain[0])], axis1=1, axis2=2)
+    seen = (rises[0] >= LEAST_RISE) & (np.quantile(rises[1:], ends[0], axis=0) >= LEAST_RISE / 2)
     found = _solved(plain, effects, on_made @ made.plain, seen)
     first, again, own = (
         on_real @ (real.once - real.plain),
@@ -208,7 +210,6 @@ def shares(real: Answers, made: Samples, *, seed: int = 0) -> Shares:
         on_made @ (made.once - made.plain),
     )
     confirmed = (first - own) / np.maximum(first - again, LEAST_RISE / 5)
-    ends = (1 - LEVEL) / 2, (1 + LEVEL) / 2
     return Shares(
         seen, found[0], *np.quantile(found[1:], ends, axis=0), *np.quantile(confirmed[1:], ends, 0)
     )
