@@ -10,8 +10,6 @@ A study without any effect says "helps" by chance in 2.5 % of cases, if its inte
 """
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +53,8 @@ def main() -> None:
         )
         print(rows[-1], flush=True)
         record = {
-            "command": shlex.join(["python", "-m", "experiments.sham", *sys.argv[1:]]),
+            "command": f"python -m experiments.sham --studies {args.studies} "
+            f"--preset {args.preset} --per-class {args.per_class}",
             "preset": args.preset,
             "per_class": args.per_class,
             "studies": rows,

@@ -11,6 +11,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from experiments import image_tables
+
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 STUDIES = ("study_digits", "study_fashion_20", "study_fashion_100")
@@ -46,6 +48,9 @@ def tables() -> dict[str, str]:
         "precision": precision(),
         "scaling": scaling(),
         "experiments": experiments(),
+        "metrics": image_tables.metrics(),
+        "audit": image_tables.audit(),
+        "sham": image_tables.sham(),
     }
 
 

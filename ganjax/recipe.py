@@ -33,7 +33,7 @@ def networks(
     config: GANConfig, *, size: int, channels: int, classes: int | None
 ) -> tuple[Generator, Model]:
     """Return the generator and discriminator of a configuration for images of a size."""
-    config = config.for_size(size)
+    config = config.for_data(size)
     assert config.width is not None
     shape: Any = {"size": size, "channels": channels, "classes": classes}
     if config.network == "mlp":
@@ -69,8 +69,17 @@ def precision(wanted: Precision) -> Precision:
     return "float32" if jax.default_backend() == "cpu" else "bfloat16"
 
 
+def policy_in_words(config: GANConfig) -> str:
+    """Say what T(x) is in the discriminator of a complete configuration."""
+    assert config.augment_strength is not None
+    return policy.describe(POLICIES[config.augment], config.augment_strength)
+
+
 def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> GAN:
     """Return the GAN of a configuration, as pure functions."""
+    config = config.for_data(size)
+    assert config.loss
+    assert config.augment_strength is not None
     generator, discriminator = networks(config, size=size, channels=channels, classes=classes)
     return training.gan(
         generator,
@@ -88,10 +97,10 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
 
 
 def penalties_of(config: GANConfig) -> tuple[Penalty, ...]:
-    """Return the penalties whose weights are not 0."""
+    """Return the penalties of a complete configuration whose weights are not 0."""
     found = (
-        penalties.r1(config.r1_weight),
-        penalties.r2(config.r2_weight),
+        penalties.r1(config.r1_weight or 0.0),
+        penalties.r2(config.r2_weight or 0.0),
         penalties.gradient(config.gradient_penalty_weight),
         penalties.consistency(policy.classical(), config.consistency_weight),
         penalties.lecam(config.lecam_weight),

@@ -14,12 +14,13 @@ from ganjax.ops import augment, losses
 
 ROOT = Path(ganjax.__file__).parent
 PURE = ("ops", "models")
-ANNOTATED = ("ops", "models", "metrics", "training", "synthesis")
+ANNOTATED = ("ops", "models", "metrics", "training", "synthesis", "evaluate")
 
 POSITIONAL_DEFAULTS = {
     "ganjax.ops.policy.describe",  # describe(policy, 0.5) reads as it is meant
     "ganjax.models.layers.dcgan_normal",  # (key, shape, dtype), as Flax calls initialisers
     "ganjax.models.layers.he_normal",
+    "ganjax.models.layers.glorot_uniform",  # glorot_uniform(sqrt(2)) reads as its equation
 }
 KEY_NOT_FIRST = {
     "ganjax.ops.policy.apply",  # what is applied comes before what it is applied to,

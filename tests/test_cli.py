@@ -210,6 +210,9 @@ def test_bad_input_is_one_line_and_writes_nothing(bad, verb, dry, ganjax, tmp_pa
         (["--classifier.updates", "7"], "must be a multiple of evaluations"),
         (["--test-fraction", "0"], "test_fraction must be between 0 and 1"),
         (["--test-fraction", "0.001"], "--test-fraction"),
+        (["--keep-fraction", "0.5"], "--keep-fraction needs --select agreement or discriminator"),
+        (["--select", "agreement", "--keep-fraction", "0"], "must be above 0 and at most 1, not 0"),
+        (["--select", "validation", "--keep-fraction", "0.5"], "by --select validation itself"),
         (["--per-class", "5000"], "fewer than --per-class 5000: give --per-class "),
     ],
 )
@@ -302,7 +305,10 @@ def test_help_of_a_verb_shows_examples(verb, ganjax):
 
 
 def test_help_of_a_study_shows_the_defaults_of_the_preset(ganjax):
-    assert "(default: 10)" in ganjax("study", "--preset", "thorough", "--help").out
+    said = ganjax("study", "--preset", "thorough", "--help").out
+    assert "(default: 10)" in said
+    assert "--select {none,agreement,discriminator,validation}" in said
+    assert "--keep-fraction" in said
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
@@ -350,12 +356,14 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(verb, ganjax, tmp
 def test_what_is_typed_wins_over_the_preset(ganjax, tmp_path):
     found = ganjax(
         "study", "digits", "--preset", "quick", "--gan.width", "8", "--replicates", "4",
-        "--out", tmp_path / "out", "--dry-run",
+        "--select", "discriminator", "--out", tmp_path / "out", "--dry-run",
     )  # fmt: skip
+    assert "samples to learn from: selected by discriminator" in found.out
     config = json.loads(found.out[found.out.index("\n{") :])
     assert config["preset"] == "quick"
     assert (config["replicates"], config["gan"]["width"]) == (4, 8)
     assert config["gan"]["updates"] == 1000
+    assert (config["select"], config["leak_detector"]) == ("discriminator", False)
 
 
 @pytest.mark.parametrize(

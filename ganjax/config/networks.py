@@ -1,10 +1,10 @@
 """How each network is trained: the GANs, and the classifiers of a study."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ganjax.config.checks import at_least, one_of, positive
+from ganjax.config.situations import Situation, settings_for, why
 from ganjax.errors import UserError
 
 Network = Literal["auto", "mlp", "dcgan", "resnet", "modern"]
@@ -29,22 +29,22 @@ _WEIGHTS = (
     "lecam_weight",
 )
 
-LARGEST_FOR_MLP = 16
-"""Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
-
 
 @dataclass(frozen=True)
 class GANConfig:
-    """How the GAN of each replicate is trained.
+    """How a GAN is trained. What is None is as its situation has it (`ganjax.config.situations`).
 
     Attributes:
+      situation: "tiny" (up to 50 training images per class), "small" (up to 500), "large", or
+        "auto": by the training images. It gives the values below that are None.
       network: "mlp" (fully connected), "dcgan" (arXiv 1511.06434), "resnet" (residual, spectrally
         normalised: arXiv 1802.05957), "modern" (residual, without normalisation: arXiv 2501.05441),
-        or "auto": mlp for images of up to 16 pixels a side, dcgan for larger ones.
+        or "auto": mlp for images of up to 16 pixels a side, for larger ones the situation's.
       width: channels of the narrowest convolution, or units of the narrowest layer; by default 32
         for convolutional networks, 128 for mlp.
       latent_size: numbers that each image is made from.
-      loss: the adversarial loss. "three_terms" is the tutorials', whose T(x) leaks into samples.
+      loss: the adversarial loss; None for the one that suits the network. "three_terms" is the
+        tutorials', whose T(x) leaks into samples.
       augment: T(x), which real and generated images pass before the discriminator.
       augment_strength: factor on the limits of T(x).
       augment_adaptive: apply each transform of T(x) only as often as the discriminator overfits
@@ -66,15 +66,16 @@ class GANConfig:
         statistics are float32 in both); "auto": bfloat16 on a GPU or TPU, float32 on a CPU.
     """
 
+    situation: Situation = "auto"
     network: Network = "auto"
     width: int | None = None
     latent_size: int = 64
-    loss: LossName = "non_saturating"
+    loss: LossName | None = None
     augment: PolicyName = "diffaugment"
-    augment_strength: float = 0.5
+    augment_strength: float | None = None
     augment_adaptive: bool = False
-    r1_weight: float = 0.1
-    r2_weight: float = 0.0
+    r1_weight: float | None = None
+    r2_weight: float | None = None
     gradient_penalty_weight: float = 0.0
     consistency_weight: float = 0.0
     latent_consistency_weight: float = 0.0
@@ -83,27 +84,40 @@ class GANConfig:
     beta1: float = 0.5
     ema_decay: float = 0.999
     batch_size: int = 64
-    updates: int = 2000
+    updates: int | None = None
     precision: Precision = "auto"
 
-    def for_size(self, size: int) -> "GANConfig":
-        """Return the configuration with what depends on the images' size filled in."""
-        network = self.network
-        if network == "auto":
-            network = "mlp" if size <= LARGEST_FOR_MLP else "dcgan"
-        width = self.width or (128 if network == "mlp" else 32)
-        return dataclasses.replace(self, network=network, width=width)
+    def for_data(self, size: int, per_class: float | None = None) -> "GANConfig":
+        """Return the configuration with everything filled in that was not given.
+
+        Args:
+          size: of the images, in pixels a side.
+          per_class: training images per class, on average; None where it is not known.
+        """
+        found = settings_for(self.situation, self.network, size, per_class)
+        given = {name: value for name, value in vars(self).items() if value not in (None, "auto")}
+        found = {**vars(self), **found, **given}
+        found["width"] = found["width"] or (128 if found["network"] == "mlp" else 32)
+        return GANConfig(**found)
+
+    def in_words(self, per_class: float) -> str:
+        """Say what a complete configuration is, and why."""
+        return (
+            f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
+            f"{self.loss}, R1 {self.r1_weight:g}, R2 {self.r2_weight:g}, T(x) at strength "
+            f"{self.augment_strength:g}, {self.updates:,} updates"
+        )
 
     def __post_init__(self):
+        one_of("situation", self.situation, get_args(Situation))
         one_of("network", self.network, get_args(Network))
-        one_of("loss", self.loss, get_args(LossName))
+        if self.loss is not None:
+            one_of("loss", self.loss, get_args(LossName))
         one_of("augment", self.augment, get_args(PolicyName))
         one_of("precision", self.precision, get_args(Precision))
-        at_least(self, 1, "latent_size", "updates")
-        if self.width is not None:
-            at_least(self, 1, "width")
+        at_least(self, 1, "latent_size", *_given(self, "width", "updates"))
         at_least(self, 2, "batch_size")
-        at_least(self, 0, "augment_strength", *_WEIGHTS)
+        at_least(self, 0, *_given(self, "augment_strength", *_WEIGHTS))
         positive(self, "learning_rate")
         for name in ("ema_decay", "beta1"):
             if not 0 <= getattr(self, name) < 1:
@@ -112,6 +126,10 @@ class GANConfig:
             raise UserError(
                 "the loss three_terms needs T(x): give augment diffaugment or classical"
             )
+
+
+def _given(config: GANConfig, *names: str) -> list[str]:
+    return [name for name in names if getattr(config, name) is not None]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import jax
 from ganjax.ops.spectral import spectral_norm
 from ganjax.typing import Array
 
-FIRST_ITERATIONS = 5
+FIRST_ITERATIONS = 15
 """Of the power method when a kernel is initialised; afterwards, one per training step."""
 
 

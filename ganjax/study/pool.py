@@ -12,9 +12,13 @@ from ganjax.data.loader import Resident
 from ganjax.data.sources import Dataset
 from ganjax.data.splits import Draw
 from ganjax.progress import Progress
+from ganjax.study.selection import select
 from ganjax.synthesis import together
+from ganjax.synthesis.closeness import Auditor
 from ganjax.synthesis.description import Description
 from ganjax.synthesis.sample import balanced_labels
+from ganjax.synthesis.sift import Dropped
+from ganjax.synthesis.trained import Trained
 from ganjax.typing import Key
 
 
@@ -43,6 +47,10 @@ class Pool(NamedTuple):
       signs: what the looks at it saw.
       kept: the update whose generator was kept.
       parameters: of both networks.
+      selection: how the images were selected, as JSON values.
+      dropped: some samples that were dropped.
+      gan: whose samples they are; None for a sham.
+      copies: what samples are compared with; None where they are not.
     """
 
     images: Resident
@@ -50,6 +58,10 @@ class Pool(NamedTuple):
     signs: dict[str, list[Any]]
     kept: int
     parameters: dict[str, int]
+    selection: dict[str, Any]
+    dropped: Dropped
+    gan: Trained | None = None
+    copies: Auditor | None = None
 
 
 def make_pools(
@@ -62,6 +74,8 @@ def make_pools(
     progress: Progress,
 ) -> list[Pool]:
     """Make the images of replicates side by side: train a GAN for each, and draw from it.
+
+    Copies of training images are dropped, and what `config.select` does not select.
 
     Args:
       config: of the study.
@@ -83,16 +97,23 @@ def make_pools(
         upkeep=upkeep,
         progress=progress,
     )
-    return [
-        Pool(
-            Resident(*gan.sample(own.pool_key, config.pool, progress)),
-            gan.history,
-            gan.signs,
-            gan.update,
-            gan.parameters(),
-        )
-        for own, gan in zip(wanted, gans, strict=True)
-    ]
+    return [_drawn(config, own, gan, progress) for own, gan in zip(wanted, gans, strict=True)]
+
+
+def _drawn(config: StudyConfig, own: Wanted, gan: Trained, progress: Progress) -> Pool:
+    """Draw a replicate's images from its GAN."""
+    found = select(config, gan, own.draw, own.pool_key, progress)
+    return Pool(
+        found.images,
+        gan.history,
+        gan.signs,
+        gan.update,
+        gan.parameters(),
+        found.told,
+        found.dropped,
+        gan,
+        found.copies,
+    )
 
 
 def sham(kind: Sham, fit: Dataset, count: int, key: Key) -> Pool:
@@ -117,4 +138,6 @@ def sham(kind: Sham, fit: Dataset, count: int, key: Key) -> Pool:
     nothing: dict[str, list[Any]] = {"update": []}
     parameters = {"generator": 0, "discriminator": 0}
     found: Any = (images, labels)  # host arrays, as a GAN's samples are
-    return Pool(Resident(*found), nothing, dict(nothing), 0, parameters)
+    none = Dropped(images[:0], labels[:0], labels[:0].astype(np.int8))
+    told = {"by": "none", "notes": ["nothing was selected or dropped: these images are no GAN's"]}
+    return Pool(Resident(*found), nothing, dict(nothing), 0, parameters, told, none)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +18,11 @@ from ganjax.models import parameter_count
 from ganjax.progress import Progress
 from ganjax.study.arms import Candidate, Entry, choose
 from ganjax.study.competition import Competition, Entrants, Images, Ways
+from ganjax.study.inspection import inspect, nearest_to_copies
 from ganjax.study.pool import Pool, Wanted, make_pools
 from ganjax.study.record import Record
 from ganjax.synthesis.description import Description
+from ganjax.synthesis.sift import COPY
 from ganjax.training import side_by_side
 from ganjax.training.loop import train
 from ganjax.typing import Key
@@ -69,11 +71,13 @@ class Outcome(NamedTuple):
 
     Attributes:
       pool: its generated images, as host arrays, and what is known of their making.
+      inspection: what was found of them.
       entrants: its classifiers, as host arrays.
       curves: their accuracies on validation.
     """
 
     pool: Pool
+    inspection: dict[str, Any]
     entrants: Entrants
     curves: Curves
 
@@ -118,6 +122,11 @@ def run(
             upkeep=upkeep,
             progress=progress,
         )
+    with _timed(seconds, "inspection"):
+        inspections = [
+            inspect(contest.config, own.number, own.draw, pool, pool_key, progress)
+            for own, pool, pool_key in zip(replicates, pools, pool_keys, strict=True)
+        ]
     with _timed(seconds, "classifiers"):
         entrants, curves = _compete(
             contest,
@@ -129,7 +138,7 @@ def run(
             progress,
         )
     share = {name: round(spent / len(replicates), 3) for name, spent in seconds.items()}
-    outcomes = map(Outcome, pools, entrants, curves)
+    outcomes = map(Outcome, pools, inspections, entrants, curves)
     return [
         _conclude(contest, own, outcome, sealed, dict(share))
         for own, outcome in zip(replicates, outcomes, strict=True)
@@ -225,6 +234,11 @@ def _conclude(
             np.asarray(outcome.pool.images.labels),
             classes,
         ),
+        inspection=outcome.inspection,
+        dropped=outcome.pool.dropped.images,
+        dropped_labels=outcome.pool.dropped.labels,
+        dropped_copies=outcome.pool.dropped.reasons == COPY,
+        nearest=nearest_to_copies(outcome.pool, draw.fit),
     )
     record.save(replicate.folder)
     return record

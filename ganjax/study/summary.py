@@ -1,4 +1,21 @@
-"""`results.json`, put together from the records of all replicates."""
+"""`results.json`, put together from the records of all replicates.
+
+Its part `samples` tells what was done with generated images before classifiers saw them, and what
+was found of them:
+
+    select       what was asked for: "none", "agreement", "discriminator" or "validation"
+    replicates   one entry each, of
+      selection    by, keep_fraction: the filter that was used; scores: where validation chose it,
+                   by, keep_fraction and score (minus the cross-entropy on validation; null where it
+                   has none) of each filter; kept, copies_dropped, unselected_dropped: samples of
+                   each class; notes: what could not be had, in words
+      copies       what `ganjax.synthesis.audit.Audit` says of about 1000 samples as they came from
+                   the generator; or not_audited: why
+      leaks        held_out, looked_at: images; transforms: what `ganjax.synthesis.leak.Leak` says
+                   of each; or not_looked_for: why
+
+Records of earlier versions have no entry, and an empty one stands for it.
+"""
 
 from typing import Any
 
@@ -47,15 +64,19 @@ def summarise(
             "history": [record.history for record in records],
             "signs": [record.signs for record in records],
             "kept": [record.kept for record in records],
-            "updates": config.gan.updates,
+            "updates": contest.description.updates,
             "parameters": {
                 name: records[0].parameters[name] for name in ("generator", "discriminator")
             },
         },
         "classifier": _classifier(config, records[0]),
+        "samples": {
+            "select": config.select,
+            "replicates": [record.inspection for record in records],
+        },
         "policy": {
-            "discriminator": policies(config)[0],
-            "classical": policies(config)[1],
+            "discriminator": policies(contest)[0],
+            "classical": policies(contest)[1],
         },
         "seconds": seconds,
         "environment": {
@@ -66,12 +87,11 @@ def summarise(
     }  # fmt: skip
 
 
-def policies(config: StudyConfig) -> tuple[str, str]:
+def policies(contest: Contest) -> tuple[str, str]:
     """Say in words what T(x) is in the discriminator, and what the classical policy is."""
-    gan = config.gan
     return (
-        policy.describe(recipe.POLICIES[gan.augment], gan.augment_strength),
-        policy.describe(recipe.classifier_policy(config.classifier)),
+        recipe.policy_in_words(contest.description.config),
+        policy.describe(recipe.classifier_policy(contest.config.classifier)),
     )
 
 

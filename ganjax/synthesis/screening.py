@@ -163,7 +163,7 @@ def _audited(
         try:
             with progress.stage("look for copies", AUDITED, "samples") as tick:
                 by = auditor(images.fit, images.held_out)
-                found = audit(by, _as_trained(gan, images, key))
+                found = audit(by, as_trained(gan, images.fit.labels, key))
                 tick(found.looked_at)
         except OSError as error:
             why = f"the training images cannot be read again: {quoted(error)}"
@@ -174,12 +174,21 @@ def _audited(
     return by, {**found.to_json(), "compared_by": COMPARED_BY}
 
 
-def _as_trained(gan: Trained, images: Parts, key: Key) -> np.ndarray:
-    """Draw samples whose classes are as frequent as those of the training images."""
+def as_trained(gan: Trained, trained_on: np.ndarray, key: Key) -> np.ndarray:
+    """Draw samples to audit, whose classes are as frequent as those of the training images.
+
+    Args:
+      gan: whose samples.
+      trained_on: the labels of its training images, int `[n]`; of no account for a GAN without.
+      key: of the samples.
+
+    Returns:
+      uint8 `[about 1000, height, width, channels]`.
+    """
     if gan.description.classes is None:
         labels = np.zeros(AUDITED, np.int32)
     else:
-        counts = np.bincount(images.fit.labels, minlength=gan.description.classes)
+        counts = np.bincount(trained_on, minlength=gan.description.classes)
         labels = labels_in_turn(np.round(AUDITED * counts / counts.sum()).astype(np.int64))
     return sample_images(gan.gan, gan.state, key, labels)
 

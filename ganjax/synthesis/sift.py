@@ -36,6 +36,24 @@ EXAMPLES = 8
 """Dropped samples of each class and reason that are kept to be shown."""
 
 
+class Unfilled(UserError):
+    """A class cannot be filled.
+
+    Attributes:
+      found: what was found, in words, without the advice.
+      copies: whether most of its candidates were dropped as copies, rather than as not selected.
+    """
+
+    def __init__(self, found: str, copies: bool):
+        advice = (
+            "give --keep-copies, or train on more images with T(x)"
+            if copies
+            else "give a larger --keep-fraction, or --select none"
+        )
+        super().__init__(f"{found}: {advice}")
+        self.found, self.copies = found, copies
+
+
 class Dropped(NamedTuple):
     """Samples that did not pass.
 
@@ -96,7 +114,7 @@ def sifted(
       At most `BATCH` images at a time.
 
     Raises:
-      UserError: a class cannot be filled.
+      Unfilled: a class cannot be filled.
     """
     labels = np.asarray(labels, np.int32)
     whole = continued(labels, -(-len(labels) // BATCH) * BATCH)
@@ -176,25 +194,21 @@ def _fill(
             return Sifted(images, scores, candidates, copies, unselected, _joined(dropped))
         aims = np.resize(still_open, len(labels))
         drawn = replace(turn + 1, labels[aims])
-    raise UserError(_unfilled(labels[:end], numbers[:, :end], class_names))
+    raise _unfilled(labels[:end], numbers[:, :end], class_names)
 
 
-def _unfilled(labels: np.ndarray, numbers: np.ndarray, class_names: Sequence[str]) -> str:
+def _unfilled(labels: np.ndarray, numbers: np.ndarray, class_names: Sequence[str]) -> Unfilled:
     """Say which class cannot be filled, and what to do about it."""
     lacking = numbers[0] < 0
     label = int(labels[lacking][0])
     own = labels == label
     copies, unselected = (int(counts[own].sum()) for counts in numbers[1:])
     name = quoted(class_names[label]) if label < len(class_names) else str(label)
-    advice = (
-        "give --keep-copies, or train on more images with T(x)"
-        if copies > unselected
-        else "give a larger --keep-fraction, or --select none"
-    )
-    return (
+    return Unfilled(
         f"class {name} cannot be filled: of {copies + unselected + int((own & ~lacking).sum()):,} "
         f"candidates {copies:,} were copies of training images and {unselected:,} were not "
-        f"selected: {advice}"
+        "selected",
+        copies > unselected,
     )
 
 
@@ -236,7 +250,7 @@ def sift(
       progress: where to tell how far it is.
 
     Raises:
-      UserError: a class cannot be filled.
+      Unfilled: a class cannot be filled.
     """
     labels = np.asarray(labels, np.int32)
     kept: list[np.ndarray] = []

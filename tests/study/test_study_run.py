@@ -251,7 +251,7 @@ def test_the_verdict_follows_from_the_decisive_interval(straight):
 def test_costs_histories_and_parameters_are_told(straight):
     found = straight.found
     seconds = found["seconds"]
-    assert set(seconds) == {"data", "gan", "classifiers", "test", "total"}
+    assert set(seconds) == {"data", "gan", "inspection", "classifiers", "test", "total"}
     np.testing.assert_allclose(
         seconds["total"], sum(v for k, v in seconds.items() if k != "total"), atol=0.01
     )
@@ -333,6 +333,38 @@ def test_pictures_of_the_report_come_from_the_first_draw_and_its_gan(straight):
     assert not {image.tobytes() for image in generated.reshape(-1, 8, 8, 1)} & own
 
 
+def test_what_was_done_with_the_samples_is_told_for_every_replicate(straight):
+    samples = straight.found["samples"]
+    assert samples["select"] == "none"
+    assert len(samples["replicates"]) == 3
+    for replicate in samples["replicates"]:
+        assert (replicate["selection"]["by"], replicate["selection"]["scores"]) == ("none", [])
+        assert replicate["selection"]["kept"] == [20] * CLASSES
+        assert replicate["copies"]["looked_at"] == 1000
+        assert (replicate["copies"]["training_images"], replicate["copies"]["held_out"]) == (60, 20)
+    reasons = [replicate["leaks"]["not_looked_for"] for replicate in samples["replicates"]]
+    assert reasons == [
+        "there are only 20 validation images, and it takes 40",
+        *["only the first replicate's samples are looked into"] * 2,
+    ]
+
+
+def test_a_record_of_an_earlier_version_can_be_read(finished):
+    folder = finished / "replicates" / "0"
+    whole = Record.load(folder)
+    numbers = json.loads((folder / "record.json").read_text())
+    del numbers["inspection"]
+    (folder / "record.json").write_text(json.dumps(numbers))
+    with np.load(folder / "record.npz", allow_pickle=False) as arrays:
+        old = {name: arrays[name] for name in arrays if not name.startswith(("dropped", "nearest"))}
+    np.savez(folder / "record.npz", **old)
+    found = Record.load(folder)
+    assert whole.inspection
+    assert found.inspection == {}
+    assert len(found.dropped) == len(found.dropped_labels) == len(found.nearest) == 0
+    np.testing.assert_array_equal(found.predictions, whole.predictions)
+
+
 def test_a_report_can_be_written_from_what_the_study_left(straight, tmp_path):
     with np.load(straight.out / "pictures.npz", allow_pickle=False) as pictures:
         report.write(tmp_path / "report.html", straight.found, dict(pictures))
@@ -342,7 +374,8 @@ def test_a_report_can_be_written_from_what_the_study_left(straight, tmp_path):
 
 
 def test_a_stopped_study_goes_on_to_the_results_of_one_that_was_not(straight, resumed):
-    for name in ("arms", "comparisons", "verdict", "validation", "gan", "classifier", "counts"):
+    for name in ("arms", "comparisons", "verdict", "validation", "gan", "classifier", "counts",
+                 "samples"):  # fmt: skip
         assert resumed.found[name] == straight.found[name]
 
 
@@ -437,6 +470,11 @@ def test_a_sham_needs_no_gan_and_says_what_it_is(kind, tmp_path):
     assert found["verdict"]["details"][0].startswith("A check of the study itself")
     assert found["gan"]["parameters"] == {"generator": 0, "discriminator": 0}
     assert found["verdict"]["helps"] is not True
+    assert found["samples"]["replicates"][0]["copies"] == {
+        "not_audited": "these images are no GAN's"
+    }
+    report.write(tmp_path / "report.html", found, {})
+    assert "nothing was selected or dropped" in (tmp_path / "report.html").read_text()
     drawn = np.load(tmp_path / "study" / "pictures.npz")
     real, sham = drawn["real"], drawn["generated"]
     if kind == "copies":
@@ -456,6 +494,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(tmp_path, monkeypatch):
     text = "\n".join(rooms.dry_run(CONFIG, tmp_path / "out", Silent()))
     assert not any(tmp_path.iterdir())
     assert "updates: 3 GANs x 40; 3 x 8 classifiers x 40" in text
+    assert "samples to learn from: all but copies of training images" in text
     assert "each replicate: 60 images to train on, 20 to choose by" in text
 
 
