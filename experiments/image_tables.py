@@ -20,9 +20,9 @@ def metrics() -> str:
     found, cost = read("metric_failures"), read("metrics")
     perfect = found["perfect"]
     lines = [
-        f"Which metric moves when a set of {found['images']:,} real images of Fashion-MNIST is spoilt "
-        f"in a known way: standard deviations from the mean of {found['draws']} unspoilt sets, bold "
-        f"from {TELLS:g} on (`python -m experiments.metric_failures`).",
+        f"Which metric moves when a set of {found['images']:,} real images of Fashion-MNIST is "
+        "spoilt in a known way: standard deviations from the mean of "
+        f"{found['draws']} unspoilt sets, bold from {TELLS:g} on (`python -m experiments.metric_failures`).",
         "",
         "| set | " + " | ".join(SHOWN.values()) + " |",
         "| --- |" + " --- |" * len(SHOWN),
@@ -51,8 +51,8 @@ def audit() -> str:
     rows = [row for row in found["rows"] if row["features"] == "pictures"]
     kinds = list(rows[0]["kinds"])
     lines = [
-        "The smallest share of planted copies that the audit tells at 5 % false alarms, and how many "
-        f"of {found['real_sets']} sets of held-out real images it accuses "
+        "The smallest share of planted copies that the audit tells at 5 % false alarms, and how "
+        f"many of {found['real_sets']} sets of held-out real images it accuses "
         f"(`{found['command'].split(' --')[0]}`; sets of {found['images']:,} images):",
         "",
         "| training images | " + " | ".join(kinds) + " | real sets accused |",
@@ -74,9 +74,9 @@ def sham() -> str:
     rows = found["studies"]
     said = [sum(row["helps"] is answer for row in rows) for answer in (True, False, None)]
     return (
-        f"Of {len(rows)} real studies of digits in which training images once more, or noise, took "
-        f"the place of generated images (preset {found['preset']}, `{found['command']}`), {said[0]} "
-        f"said that they help, {said[1]} that they do not, {said[2]} could not tell."
+        f"Of {len(rows)} real studies of digits in which training images once more, or noise, "
+        f"took the place of generated images (preset {found['preset']}, `{found['command']}`), "
+        f"{said[0]} said that they help, {said[1]} that they do not, {said[2]} could not tell."
     )
 
 
