@@ -22,7 +22,8 @@ def metrics() -> str:
     lines = [
         f"Which metric moves when a set of {found['images']:,} real images of Fashion-MNIST is "
         "spoilt in a known way: standard deviations from the mean of "
-        f"{found['draws']} unspoilt sets, bold from {TELLS:g} on (`python -m experiments.metric_failures`).",
+        f"{found['draws']} unspoilt sets, bold from {TELLS:g} on "
+        "(`python -m experiments.metric_failures`).",
         "",
         "| set | " + " | ".join(SHOWN.values()) + " |",
         "| --- |" + " --- |" * len(SHOWN),
