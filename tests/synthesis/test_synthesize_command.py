@@ -83,7 +83,7 @@ def test_how_many_is_said_in_several_ways(run, ganjax, tmp_path, flags, expected
         (["--per-class", "3=1", "3=2"], "--per-class names a class twice: 3=1 3=2"),
         (["--per-class", "4=1"], "--per-class 4: no such class; there are a=b, <i>, 3"),
         (["--count", "3", "--per-class", "1"], "give only one of --count and --per-class"),
-        (["--balance"], "the images that "),
+        (["--balance"], "every class has 10 training images, so nothing is to be balanced"),
         (["--include-real"], "the images that "),
     ],
 )
