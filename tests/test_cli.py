@@ -241,7 +241,7 @@ def test_a_file_in_place_of_the_folder_is_refused_and_left_alone(verb, ganjax, t
 def test_an_unknown_verb_is_refused_with_those_there_are(ganjax):
     check_refused(
         ganjax("studdy", "digits"),
-        "unknown verb 'studdy': give data, study, train, synthesize, doctor",
+        "unknown verb 'studdy': give data, study, train, synthesize, evaluate, doctor",
     )
 
 
@@ -345,12 +345,13 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(verb, ganjax, tmp
     assert not any(tmp_path.iterdir())
     assert "parameters: generator " in found.out
     assert ", discriminator " in found.out
-    assert "updates: " in found.out
+    assert "situation tiny: " in found.out
+    assert " 2,000 updates" in found.out
     assert "memory for states and images: about " in found.out
     assert "T(x) in the discriminator: " in found.out
     config = json.loads(found.out[found.out.index("\n{") :])
     assert (config["source"], config["per_class"]) == ("digits", 8)
-    assert config["gan"]["updates"] == 2000
+    assert config["gan"]["situation"] == "auto"
 
 
 def test_what_is_typed_wins_over_the_preset(ganjax, tmp_path):
@@ -415,7 +416,7 @@ def test_training_again_ends_at_once_with_the_same_run(trained, ganjax):
 def test_training_something_else_in_the_folder_is_refused(trained, flags, ganjax):
     before = contents(trained)
     found = ganjax("train", "digits", "--out", trained, *TINY, "--gan.loss", "hinge", *flags)
-    check_refused(found, "another run (gan.loss: non_saturating, not hinge); give a new folder")
+    check_refused(found, "another run (gan.loss: None, not hinge); give a new folder")
     assert contents(trained) == before
     check_refused(ganjax("study", "digits", "--out", trained), "holds another run (")
     assert contents(trained) == before

@@ -2,9 +2,12 @@
 
 import json
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
 import ganjax
@@ -41,6 +44,13 @@ def test_missing_packages_are_named_with_what_they_are_for(monkeypatch):
 
 def test_peak_memory_is_in_gigabytes():
     assert 0.02 < environment.peak_memory_gb() < 1000
+
+
+def test_the_peak_is_not_that_of_the_parent():
+    held = np.ones(10**8)  # 0.8 GB
+    program = "from ganjax import environment; print(environment.peak_memory_gb())"
+    peak = float(subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE).stdout)
+    assert 0.005 < peak < 0.5 < held.nbytes / 1e9
 
 
 def test_cache_folder_follows_the_variable_made_for_it(monkeypatch, tmp_path):
