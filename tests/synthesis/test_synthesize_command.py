@@ -84,7 +84,7 @@ def test_how_many_is_said_in_several_ways(run, ganjax, tmp_path, flags, expected
         (["--per-class", "4=1"], "--per-class 4: no such class; there are a=b, <i>, 3"),
         (["--count", "3", "--per-class", "1"], "give only one of --count and --per-class"),
         (["--balance"], "every class has 10 training images, so nothing is to be balanced"),
-        (["--include-real"], "the images that "),
+        (["--include-real"], "--include-real: the images that "),
         (["--select", "agreement"], "--select agreement needs the training images: the images "),
         (["--keep-fraction", "0.5"], "--keep-fraction needs --select agreement or discriminator"),
         (["--select", "discriminator", "--keep-fraction", "0"], "--keep-fraction must be above 0"),
