@@ -13,6 +13,9 @@ contain the choices of `real` and `generated`."""
 
 ARMS = ("real", "classical", "generated", "both")
 
+RESAMPLED = "class-balanced resampling"
+"""An entry of unbalanced studies beside the arms: that alone, to compare with."""
+
 PARTS = (0.25, 0.5, 1.0)
 """Parts of the real images that the learning curve is drawn through."""
 
@@ -67,7 +70,8 @@ def line_up(
       unbalanced: whether classes differ in size.
 
     Returns:
-      The candidates, and for each arm the indices of its own.
+      The candidates, and for each arm the indices of its own; where classes differ in size, also
+      for `RESAMPLED`.
     """
     crossed = [Candidate(r, s, unbalanced) for r in ratios for s in strengths]
     without = [Candidate(0.0, s, unbalanced) for s in _more(strengths, len(crossed))]
@@ -81,6 +85,8 @@ def line_up(
         "generated": [as_it_is, *(c for c in crossed if c.strength == 0)],
         "both": [as_it_is, *crossed],
     }
+    if unbalanced:
+        arms[RESAMPLED] = [Candidate(0.0, 0.0, balanced=True)]
     return candidates, {
         arm: tuple(candidates.index(c) for c in dict.fromkeys(own)) for arm, own in arms.items()
     }

@@ -24,6 +24,7 @@ from ganjax.config import StudyConfig, to_json
 from ganjax.data import quarantine
 from ganjax.ops import policy
 from ganjax.study import arms, results
+from ganjax.study.minority import minority
 from ganjax.study.prepare import Prepared
 from ganjax.study.record import Record
 from ganjax.study.replicate import Contest
@@ -52,6 +53,10 @@ def summarise(
         verdict["details"].insert(0, SHAMS[config.sham])
     if gain_is_worth:
         verdict["details"].append(gain_is_worth["text"])
+    fit = prepared.draws[0].fit
+    of_few = minority(records, fit.counts().tolist(), fit.class_names)
+    if of_few:
+        verdict["details"].append(of_few["text"])
     return {
         "schema": results.SCHEMA,
         **_question(config, prepared),
@@ -59,6 +64,7 @@ def summarise(
         "comparisons": results.comparisons(records),
         "verdict": verdict,
         "worth": gain_is_worth,
+        "minority": of_few,
         "validation": _validation(contest, records),
         "gan": {
             "history": [record.history for record in records],
