@@ -37,7 +37,9 @@ IMAGES, STEPS_PER_CALL = 10_000, 10
 
 SETTINGS: dict[str, GANConfig] = {
     "dcgan": GANConfig(network="dcgan"),
+    "dcgan-fast": GANConfig(network="dcgan", learning_rate=1e-3),
     "resnet": GANConfig(network="resnet", width=24),
+    "resnet-fast": GANConfig(network="resnet", width=24, learning_rate=1e-3),
     "modern": GANConfig(network="modern", width=24),
 }
 

@@ -55,6 +55,7 @@ WIDTH, FEATURES = 16, 64
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "dcgan": {"network": "dcgan"},
+    "dcgan-fast": {"network": "dcgan", "learning_rate": 1e-3},
     "dcgan-plain": {"network": "dcgan", "augment": "none", "r1_weight": 0.0},
     "dcgan-full": {"network": "dcgan", "augment_strength": 1.0},
     "dcgan-hinge": {"network": "dcgan", "loss": "hinge"},
@@ -67,6 +68,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "network": "dcgan", "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0,
     },
     "resnet": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0},
+    "resnet-fast": {"network": "resnet", "learning_rate": 1e-3, "width": 24},
     "resnet-r1": {"network": "resnet", "loss": "hinge"},
     "resnet-b0": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0, "beta1": 0.0},
     "modern": {"network": "modern", "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0},
@@ -106,7 +108,7 @@ def main() -> None:
     for seed in range(args.seeds):
         parts = draw(source.train, args.per_class, seed)
         for name in args.settings:
-            config = GANConfig(**SETTINGS[name], updates=args.updates, width=args.width)
+            config = GANConfig(**{"width": args.width, "updates": args.updates, **SETTINGS[name]})
             what = {
                 "source": args.source, "per_class": args.per_class, "setting": name, "seed": seed,
                 "updates": args.updates, "width": args.width,

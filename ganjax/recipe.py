@@ -80,6 +80,7 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
     config = config.for_data(size)
     assert config.loss
     assert config.augment_strength is not None
+    assert config.learning_rate is not None
     generator, discriminator = networks(config, size=size, channels=channels, classes=classes)
     return training.gan(
         generator,

@@ -80,7 +80,7 @@ class GANConfig:
     consistency_weight: float = 0.0
     latent_consistency_weight: float = 0.0
     lecam_weight: float = 0.0
-    learning_rate: float = 2e-4
+    learning_rate: float | None = None
     beta1: float = 0.5
     ema_decay: float = 0.999
     batch_size: int = 64
@@ -104,8 +104,9 @@ class GANConfig:
         """Say what a complete configuration is, and why."""
         return (
             f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
-            f"{self.loss}, R1 {self.r1_weight:g}, R2 {self.r2_weight:g}, T(x) at strength "
-            f"{self.augment_strength:g}, {self.updates:,} updates"
+            f"{self.loss}, learning rate {self.learning_rate:g}, R1 {self.r1_weight:g}, R2 "
+            f"{self.r2_weight:g}, T(x) at strength {self.augment_strength:g}, {self.updates:,} "
+            "updates"
         )
 
     def __post_init__(self):
@@ -118,7 +119,7 @@ class GANConfig:
         at_least(self, 1, "latent_size", *_given(self, "width", "updates"))
         at_least(self, 2, "batch_size")
         at_least(self, 0, *_given(self, "augment_strength", *_WEIGHTS))
-        positive(self, "learning_rate")
+        positive(self, *_given(self, "learning_rate"))
         for name in ("ema_decay", "beta1"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")

@@ -20,6 +20,7 @@ _ALL: dict[str, Any] = {
     "augment_strength": 0.5,
     "r1_weight": 0.1,
     "r2_weight": 0.0,
+    "learning_rate": 2e-4,
     "updates": 2000,
 }
 
