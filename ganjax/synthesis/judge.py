@@ -73,6 +73,7 @@ def train_judge(
     with (progress or Silent()).stage("train a classifier", updates, "updates") as tick:
         for done in range(STEPS_PER_CALL, updates + 1, STEPS_PER_CALL):
             state, _ = call(state, data, train_key, steps=STEPS_PER_CALL)
+            jax.block_until_ready(state)  # or it would be told before it is done
             tick(done)
     logits = _in_batches(lambda x: apply(state, x))
     accuracy = None

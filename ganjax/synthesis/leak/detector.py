@@ -131,6 +131,7 @@ def train_detector(
         for done in range(0, updates, STEPS_PER_CALL):
             steps = min(STEPS_PER_CALL, updates - done)
             state, _ = call(state, data, train_key, steps=steps)
+            jax.block_until_ready(state)  # or it would be told before it is done
             tick(done + steps)
     return Detector(policy, float(strength), state.variables)
 
