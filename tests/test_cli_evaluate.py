@@ -131,7 +131,9 @@ def test_a_study_is_its_first_replicate_and_lost_training_images_are_told(
     assert code == 0
     assert "is a study: the GAN is that of" in err.replace("\n", " ")
     assert "cannot be found again" in err.replace("\n", " ")
-    assert json.loads(out)["copies_of"] == "the training images of digits"
+    found = json.loads(out)
+    assert found["copies_of"] == "the training images of digits"
+    assert "cannot be found again" in found["notes"][0]
 
 
 def test_a_study_s_generator_is_judged_by_the_study_s_own_test_part(

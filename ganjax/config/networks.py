@@ -94,7 +94,7 @@ class GANConfig:
           size: of the images, in pixels a side.
           per_class: training images per class, on average; None where it is not known.
         """
-        found = settings_for(self.situation, self.network, size, per_class)
+        found = settings_for(self.situation, self.network, self.loss, size, per_class)
         given = {name: value for name, value in vars(self).items() if value not in (None, "auto")}
         found = {**vars(self), **found, **given}
         found["width"] = found["width"] or (128 if found["network"] == "mlp" else 32)
@@ -102,11 +102,19 @@ class GANConfig:
 
     def in_words(self, per_class: float) -> str:
         """Say what a complete configuration is, and why."""
+        weights = {
+            "R1": self.r1_weight, "R2": self.r2_weight, "WGAN-GP": self.gradient_penalty_weight,
+            "consistency": self.consistency_weight, "LeCam": self.lecam_weight,
+            "latent consistency": self.latent_consistency_weight,
+        }  # fmt: skip
+        given = [f"{name} {weight:g}" for name, weight in weights.items() if weight]
+        adaptive = ", as often as the discriminator overfits" if self.augment_adaptive else ""
+        transforms = f"T(x) at strength {self.augment_strength:g}{adaptive}"
         return (
             f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
-            f"{self.loss}, learning rate {self.learning_rate:g}, R1 {self.r1_weight:g}, R2 "
-            f"{self.r2_weight:g}, T(x) at strength {self.augment_strength:g}, {self.updates:,} "
-            "updates"
+            f"{self.loss}, {', '.join(given) or 'no penalty'}, learning rate "
+            f"{self.learning_rate:g}, {transforms if self.augment != 'none' else 'no T(x)'}, "
+            f"{self.updates:,} updates"
         )
 
     def __post_init__(self):
@@ -123,6 +131,10 @@ class GANConfig:
         for name in ("ema_decay", "beta1"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
+        if self.augment_adaptive and self.augment == "none":
+            raise UserError(
+                "augment_adaptive needs T(x): give augment diffaugment or classical, or leave it out"
+            )
         if self.loss == "three_terms" and self.augment == "none":
             raise UserError(
                 "the loss three_terms needs T(x): give augment diffaugment or classical"

@@ -193,7 +193,14 @@ def _judged_run(
     judged = run.generate(wanted, seed, reader.progress)
     if names:
         judged = with_classes_of(judged, side.fit.class_names)
-    return _Prepared(judged, side, known, {"kind": "run", **run.facts}, parted.notes)
+    notes = parted.notes
+    if known is None:
+        unknown = (
+            f"the images that {quoted(name)} was trained on cannot be found again: where they are "
+            "among the real ones, the figures may rest on images that it has seen"
+        )
+        notes = (unknown, *notes)
+    return _Prepared(judged, side, known, {"kind": "run", **run.facts}, notes)
 
 
 def _check_classes(run: Run, real: Dataset) -> None:

@@ -41,6 +41,10 @@ class Shortcut(nn.Module):
 
 def check_attention(attention: int | None, sides: Sequence[int]) -> None:
     """Raise `UserError` unless a block ends at the side in pixels where attention is asked for."""
+    if attention is not None and not sides:
+        raise UserError(
+            f"no block ends where attention is possible: leave attention {attention} out"
+        )
     if attention is not None and attention not in sides:
         raise UserError(
             f"attention is possible at a side of {' or '.join(map(str, sorted(sides)))} pixels, "

@@ -68,7 +68,7 @@ def resnet_discriminator(
       A `Model` from images `[batch, size, size, channels]` in [-1, 1] to logits `[batch]`.
 
     Raises:
-      UserError: size, channels, classes, widths or attention out of range.
+      UserError: size, channels, classes, widths, attention or smallest out of range.
     """
     check_power_of_two(size)
     check_channels(channels)

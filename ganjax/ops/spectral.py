@@ -12,7 +12,8 @@ _SMALLEST_NORM = 1e-12
 def spectral_norm(kernel: Array, u: Array, *, iterations: int = 1) -> tuple[Array, Array]:
     """Estimate the largest singular value of a kernel read as a matrix `[inputs, outputs]`.
 
-    A kernel divided by it makes a layer that stretches no input (arXiv 1802.05957, algorithm 1):
+    A matrix divided by it stretches no input; of a convolution it is the customary stand-in for the
+    true norm, which may be larger (arXiv 1802.05957, algorithm 1):
 
         v = W u / |W u|,   u = W^T v / |W^T v|,   sigma = v^T W u
 

@@ -54,9 +54,10 @@ def minority(
         f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
         for row, name in zip(rows, names, strict=True)
     )
+    whom = "class" if len(fewest) == 1 else f"{len(fewest)} classes"
     return {
         "classes": [class_names[label] for label in sorted(fewest)],
         "comparisons": rows,
-        "text": f"On the {len(fewest)} classes with the fewest images the best arm with generated "
-        f"images scored {told}; these are descriptive.",
+        "text": f"On the {whom} with the fewest images the best arm with generated images scored "
+        f"{told}; these are descriptive.",
     }

@@ -79,7 +79,7 @@ def _in_words(more: dict[str, float | None], slope: Interval, gain: Interval) ->
         f"({100 * slope.low:+.1f} to {100 * slope.high:+.1f})"
     )
     if slope.estimate <= 0:
-        return f"{curve}: more real images of this kind would not help either."
+        return f"{curve}: no sign that more real images of this kind would help either."
     if gain.estimate <= 0:
         return f"{curve}; the generated ones brought nothing that real ones would have to replace."
     low, high = (

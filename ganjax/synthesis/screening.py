@@ -203,7 +203,10 @@ def _selection(
     judge = None
     if how.name == "agreement":
         if gan.description.classes is None:
-            raise UserError("--select agreement: this GAN was trained without labels")
+            raise UserError(
+                "--select agreement: this GAN was trained without labels (--no-conditional): give "
+                "--select discriminator"
+            )
         if isinstance(images, str):
             raise UserError(f"--select agreement needs the training images: {images}")
         held_out = images.held_out

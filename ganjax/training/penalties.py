@@ -136,7 +136,8 @@ class LatentConsistency(NamedTuple):
         """Return `z + dz`, float `[batch, latent_size]`; row i draws from its own number."""
 
         def moved(number: Array, own: Array) -> Array:
-            noise = jax.random.normal(jax.random.fold_in(key, number), own.shape)
-            return own + self.noise * noise
+            # One number further than z, which may come from the same key: else dz would be along z
+            own_key = jax.random.fold_in(jax.random.fold_in(key, number), 1)
+            return own + self.noise * jax.random.normal(own_key, own.shape)
 
         return jax.vmap(moved)(first + jnp.arange(latents.shape[0]), latents)

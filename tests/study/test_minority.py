@@ -45,6 +45,8 @@ def test_the_gain_of_the_classes_with_the_fewest_images_is_told():
     assert 0.03 < against["low"] < against["difference"] < against["high"] < 0.09
     assert "class-balanced resampling alone (95% interval +" in found["text"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+    of_one = minority(records, COUNTS[:3], NAMES[:3])
+    assert of_one["text"].startswith("On the class with the fewest images ")
 
 
 def test_where_classes_are_drawn_alike_or_not_tested_there_is_nothing_to_tell():

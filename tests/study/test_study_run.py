@@ -418,6 +418,11 @@ def test_none_at_a_time_is_refused(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_a_pool_without_an_image_of_each_class_is_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(UserError, match=r"--pool 9 .* 10 classes: give --pool 10 or more"):
+        study(dataclasses.replace(CONFIG, pool=9), tmp_path / "out")
+
+
 def test_what_the_memory_does_not_hold_says_what_to_type(tmp_path, monkeypatch):
     def full(*given):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")

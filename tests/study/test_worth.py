@@ -49,7 +49,7 @@ def test_no_gain_is_worth_nothing():
 def test_where_more_real_images_bring_nothing_no_number_is_made_up():
     found = worth(records_with(-0.01, 0.03), fit_per_class=15)
     assert found["more"]["estimate"] is None
-    assert "would not help either" in found["text"]
+    assert "no sign that more real images of this kind would help" in found["text"]
 
 
 def test_a_curve_is_not_followed_for_ever():

@@ -335,6 +335,7 @@ def test_a_gan_without_labels_makes_images_of_one_class(photos, tmp_path):
     for wish, said in [
         (Wish(per_class=3), "trained without labels .*: give --count"),
         (Wish(balance=True), "trained without labels .*: give --count"),
+        (Wish(count=3, select="agreement"), "without labels .*: give --select discriminator"),
         (Wish(count=3, include_real=True), "--include-real: this GAN was trained without labels"),
     ]:
         with pytest.raises(UserError, match=said):

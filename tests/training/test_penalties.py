@@ -141,6 +141,13 @@ def test_latent_consistency_is_for_the_discriminator_and_against_the_generator()
     assert np.std(moved) == pytest.approx(0.1, rel=0.5)
 
 
+def test_nearby_latents_of_the_same_key_lie_in_other_directions():
+    latents = latents_of(KEY, 200)
+    moved = penalties.LatentConsistency(noise=0.1).nearby(KEY, latents) - latents
+    assert np.std(moved) == pytest.approx(0.1, rel=0.1)
+    assert abs(np.corrcoef(np.ravel(latents), np.ravel(moved))[0, 1]) < 0.2
+
+
 def test_a_relativistic_generator_is_compared_with_the_real_images_of_its_batch():
     state, after, metrics = stepped(build(loss=losses.relativistic))
     v = after.discriminator["params"]["v"]
