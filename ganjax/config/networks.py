@@ -132,9 +132,7 @@ class GANConfig:
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
         if self.augment_adaptive and self.augment == "none":
-            raise UserError(
-                "augment_adaptive needs T(x): give augment diffaugment or classical, or leave it out"
-            )
+            raise UserError("augment_adaptive needs T(x): give augment diffaugment or classical")
         if self.loss == "three_terms" and self.augment == "none":
             raise UserError(
                 "the loss three_terms needs T(x): give augment diffaugment or classical"
