@@ -67,7 +67,7 @@ def kernel_distance(one: ArrayLike, other: ArrayLike) -> Estimate:
     with a and b the effects of x among its own set and across, c and e those of y, and r the
     variances of the residuals. All are estimated without bias, as in an analysis of variance; an
     estimate of the first two terms together that falls below 0 counts as 0. For equal distributions
-    it then tells an error up to a fifth too large, the jackknife one about two fifths. (W. Hoeffding
+    it then tells an error up to a fifth too large, the jackknife one about two fifths. (Hoeffding
     1948; the estimand is that of arXiv 1906.02104.) There the estimate is not normal, but skewed to
     the right.
 
