@@ -7,16 +7,7 @@ curves) at experiments/results/study_digits.json. On 2 cores of a Xeon 1.6 minut
 expect the best arm with generated images near 91.6 %, the best without near 92.0 %, a gain of -0.4
 points (-2.0 to +1.2), verdict "cannot tell".
 
-The same for other sources and sizes, with the arguments of `ganjax study`; on the same machine 13
-minutes at 20 per class: expect 71.5 % with and 71.1 % without, +0.3 points (-1.3 to +1.9), "cannot
-tell"; 9 minutes at 100 per class: 79.3 % and 79.4 %, -0.1 (-0.5 to +0.2), "does not help":
-
-    python -m experiments.study_digits tfds:fashion_mnist --data-dir tensorflow_datasets \
-        --per-class 20 --gan.width 16 --classifier.seeds 1 \
-        --out runs/fashion-20 --name study_fashion_20
-    python -m experiments.study_digits tfds:fashion_mnist --data-dir tensorflow_datasets \
-        --per-class 100 --gan.width 16 --classifier.seeds 1 \
-        --out runs/fashion-100 --name study_fashion_100
+`python -m experiments.study_fashion_mnist` does the same for Fashion-MNIST.
 """
 
 import json
@@ -32,16 +23,9 @@ DEFAULT = ["digits", "--out", "runs/digits"]
 
 def main() -> None:
     """Run the study and keep its result."""
-    arguments = sys.argv[1:]
-    name = "study_digits"
-    if "--name" in arguments:
-        i = arguments.index("--name")
-        name = arguments[i + 1]
-        del arguments[i : i + 2]
-    arguments = arguments or DEFAULT
+    arguments = sys.argv[1:] or DEFAULT
     command_line(["study", *arguments])
-    out = Path(arguments[arguments.index("--out") + 1])
-    keep(out, name)
+    keep(Path(arguments[arguments.index("--out") + 1]), "study_digits")
 
 
 def keep(out: Path, name: str) -> None:

@@ -11,9 +11,14 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from experiments import image_tables
+
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
-STUDIES = ("study_digits", "study_fashion_20", "study_fashion_100")
+STUDIES = (
+    "study_digits",
+    *(f"study_fashion_{name}" for name in ("10", "20", "50", "100", "500", "tail")),
+)
 
 
 def main() -> None:
@@ -46,6 +51,9 @@ def tables() -> dict[str, str]:
         "precision": precision(),
         "scaling": scaling(),
         "experiments": experiments(),
+        "metrics": image_tables.metrics(),
+        "audit": image_tables.audit(),
+        "sham": image_tables.sham(),
     }
 
 
@@ -71,18 +79,23 @@ def answers() -> str:
             continue
         found = _read(name)
         decisive = next(row for row in found["comparisons"] if row["decisive"])
+        imbalance = found["config"].get("imbalance", 1)
+        tail = f" to {found['per_class'] / imbalance:g}" if imbalance > 1 else ""
         verdict = {True: "helps", False: "does not help", None: "cannot tell"}
         rows.append(
-            f"| [{found['source']}, {found['per_class']}](experiments/results/{name}.json) "
+            f"| [{found['source']}, {found['per_class']}{tail}](experiments/results/{name}.json) "
             f"| {found['replicates']} "
             f"| {_percent(found['arms'][decisive['baseline']]['accuracy'])} "
             f"| {_percent(found['arms'][decisive['arm']]['accuracy'])} "
             f"| {100 * decisive['difference']:+.1f} ({100 * decisive['low']:+.1f} to "
             f"{100 * decisive['high']:+.1f}) | {verdict[found['verdict']['helps']]}"
-            f"{'' if 'kept' in found['gan'] else ' (1)'} |"
+            f"{'' if 'samples' in found else ' (1)'} |"
         )
     if any(row.endswith("(1) |") for row in rows):
-        rows += ["", "(1) Of an earlier version, which kept the last generator, not the nearest."]
+        rows += [
+            "",
+            "(1) Of an earlier version, which kept copies of training images among its samples.",
+        ]
     return "\n".join(rows)
 
 

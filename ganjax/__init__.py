@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ganjax import data, metrics, models, ops, report, study, synthesis, training
+    from ganjax import data, evaluate, metrics, models, ops, report, study, synthesis, training
     from ganjax.ops import augment, losses, policy, regularizers
 
 __version__ = "0.1.0"
@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 __all__ = [
     "augment",
     "data",
+    "evaluate",
     "losses",
     "metrics",
     "models",

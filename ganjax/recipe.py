@@ -9,7 +9,9 @@ from ganjax import models, training
 from ganjax.config import ClassifierConfig, GANConfig, Precision
 from ganjax.models import Generator, Model
 from ganjax.ops import losses, policy
-from ganjax.training import GAN, Classifier
+from ganjax.training import GAN, Classifier, penalties
+from ganjax.training.gan import Adaptive
+from ganjax.training.penalties import Penalty
 
 LOSSES = {
     "non_saturating": losses.non_saturating,
@@ -17,6 +19,8 @@ LOSSES = {
     "hinge": losses.hinge,
     "least_squares": losses.least_squares,
     "wasserstein": losses.wasserstein,
+    "relativistic": losses.relativistic,
+    "three_terms": losses.three_terms,
 }
 POLICIES = {
     "diffaugment": policy.diffaugment(),
@@ -29,13 +33,23 @@ def networks(
     config: GANConfig, *, size: int, channels: int, classes: int | None
 ) -> tuple[Generator, Model]:
     """Return the generator and discriminator of a configuration for images of a size."""
-    config = config.for_size(size)
+    config = config.for_data(size)
     assert config.width is not None
     shape: Any = {"size": size, "channels": channels, "classes": classes}
     if config.network == "mlp":
         widths = (config.width, 2 * config.width, 4 * config.width)
         generator = models.mlp_generator(**shape, widths=widths, latent_size=config.latent_size)
         discriminator = models.mlp_discriminator(**shape, widths=widths[::-1])
+    elif config.network == "resnet":
+        generator = models.resnet_generator(
+            **shape, width=config.width, latent_size=config.latent_size
+        )
+        discriminator = models.resnet_discriminator(**shape, width=config.width)
+    elif config.network == "modern":
+        generator = models.modern_generator(
+            **shape, width=config.width, latent_size=config.latent_size
+        )
+        discriminator = models.modern_discriminator(**shape, width=config.width)
     else:
         generator = models.dcgan_generator(
             **shape, width=config.width, latent_size=config.latent_size
@@ -55,8 +69,18 @@ def precision(wanted: Precision) -> Precision:
     return "float32" if jax.default_backend() == "cpu" else "bfloat16"
 
 
+def policy_in_words(config: GANConfig) -> str:
+    """Say what T(x) is in the discriminator of a complete configuration."""
+    assert config.augment_strength is not None
+    return policy.describe(POLICIES[config.augment], config.augment_strength)
+
+
 def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> GAN:
     """Return the GAN of a configuration, as pure functions."""
+    config = config.for_data(size)
+    assert config.loss
+    assert config.augment_strength is not None
+    assert config.learning_rate is not None
     generator, discriminator = networks(config, size=size, channels=channels, classes=classes)
     return training.gan(
         generator,
@@ -64,11 +88,31 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
         loss=LOSSES[config.loss],
         augment=POLICIES[config.augment],
         augment_strength=config.augment_strength,
-        r1_weight=config.r1_weight,
-        generator_optimizer=training.adam(config.learning_rate),
-        discriminator_optimizer=training.adam(config.learning_rate),
+        adaptive=Adaptive() if config.augment_adaptive else None,
+        penalties=penalties_of(config),
+        latent_consistency=latent_consistency(config),
+        generator_optimizer=training.adam(config.learning_rate, beta1=config.beta1),
+        discriminator_optimizer=training.adam(config.learning_rate, beta1=config.beta1),
         ema_decay=config.ema_decay,
     )
+
+
+def penalties_of(config: GANConfig) -> tuple[Penalty, ...]:
+    """Return the penalties of a complete configuration whose weights are not 0."""
+    found = (
+        penalties.r1(config.r1_weight or 0.0),
+        penalties.r2(config.r2_weight or 0.0),
+        penalties.gradient(config.gradient_penalty_weight),
+        penalties.consistency(policy.classical(), config.consistency_weight),
+        penalties.lecam(config.lecam_weight),
+    )
+    return tuple(penalty for penalty in found if penalty.weight)
+
+
+def latent_consistency(config: GANConfig) -> penalties.LatentConsistency | None:
+    """Return the terms on small changes of the latents, or None without."""
+    weight = config.latent_consistency_weight
+    return penalties.LatentConsistency(weight, weight / 10) if weight else None
 
 
 def classifier_policy(config: ClassifierConfig) -> policy.Policy:

@@ -14,12 +14,13 @@ from ganjax.ops import augment, losses
 
 ROOT = Path(ganjax.__file__).parent
 PURE = ("ops", "models")
-ANNOTATED = ("ops", "models", "metrics", "training", "synthesis")
+ANNOTATED = ("ops", "models", "metrics", "training", "synthesis", "evaluate")
 
 POSITIONAL_DEFAULTS = {
     "ganjax.ops.policy.describe",  # describe(policy, 0.5) reads as it is meant
     "ganjax.models.layers.dcgan_normal",  # (key, shape, dtype), as Flax calls initialisers
     "ganjax.models.layers.he_normal",
+    "ganjax.models.layers.glorot_uniform",  # glorot_uniform(sqrt(2)) reads as its equation
 }
 KEY_NOT_FIRST = {
     "ganjax.ops.policy.apply",  # what is applied comes before what it is applied to,
@@ -193,19 +194,26 @@ def test_all_losses_of_the_literature_asked_for_are_there():
         "wasserstein",
         "hinge",
         "least_squares",
+        "relativistic",
+        "three_terms",
     }
 
 
 @pytest.mark.parametrize("loss", CONSTANTS.values(), ids=CONSTANTS)
 def test_a_loss_is_per_example_on_logits(loss):
     logits = jnp.array([-2.0, 0.0, 3.0])
-    assert loss.discriminator(logits, -logits).shape == (3,)
-    assert loss.generator(logits).shape == (3,)
-    assert list(inspect.signature(loss.discriminator).parameters) == ["real_logits", "fake_logits"]
-    assert list(inspect.signature(loss.generator).parameters) == ["fake_logits"]
+    of_discriminator, of_generator = ["real_logits", "fake_logits"], ["fake_logits"]
+    if loss.three_terms:
+        of_discriminator.append("transformed_logits")
+    if loss.relativistic:
+        of_generator.append("real_logits")
+    assert list(inspect.signature(loss.discriminator).parameters) == of_discriminator
+    assert list(inspect.signature(loss.generator).parameters) == of_generator
+    assert loss.discriminator(*[logits] * len(of_discriminator)).shape == (3,)
+    assert loss.generator(*[logits] * len(of_generator)).shape == (3,)
 
 
 @pytest.mark.parametrize("loss", CONSTANTS.values(), ids=CONSTANTS)
 def test_a_losss_functions_name_their_paper(loss):
-    for function in loss:
+    for function in (loss.discriminator, loss.generator):
         assert "arXiv" in function.__doc__

@@ -210,6 +210,9 @@ def test_bad_input_is_one_line_and_writes_nothing(bad, verb, dry, ganjax, tmp_pa
         (["--classifier.updates", "7"], "must be a multiple of evaluations"),
         (["--test-fraction", "0"], "test_fraction must be between 0 and 1"),
         (["--test-fraction", "0.001"], "--test-fraction"),
+        (["--keep-fraction", "0.5"], "--keep-fraction needs --select agreement or discriminator"),
+        (["--select", "agreement", "--keep-fraction", "0"], "must be above 0 and at most 1, not 0"),
+        (["--select", "validation", "--keep-fraction", "0.5"], "by --select validation itself"),
         (["--per-class", "5000"], "fewer than --per-class 5000: give --per-class "),
     ],
 )
@@ -238,7 +241,7 @@ def test_a_file_in_place_of_the_folder_is_refused_and_left_alone(verb, ganjax, t
 def test_an_unknown_verb_is_refused_with_those_there_are(ganjax):
     check_refused(
         ganjax("studdy", "digits"),
-        "unknown verb 'studdy': give data, study, train, synthesize, doctor",
+        "unknown verb 'studdy': give data, study, train, synthesize, evaluate, doctor",
     )
 
 
@@ -302,7 +305,10 @@ def test_help_of_a_verb_shows_examples(verb, ganjax):
 
 
 def test_help_of_a_study_shows_the_defaults_of_the_preset(ganjax):
-    assert "(default: 10)" in ganjax("study", "--preset", "thorough", "--help").out
+    said = ganjax("study", "--preset", "thorough", "--help").out
+    assert "(default: 10)" in said
+    assert "--select {none,agreement,discriminator,validation}" in said
+    assert "--keep-fraction" in said
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
@@ -339,23 +345,26 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(verb, ganjax, tmp
     assert not any(tmp_path.iterdir())
     assert "parameters: generator " in found.out
     assert ", discriminator " in found.out
-    assert "updates: " in found.out
+    assert "situation tiny: " in found.out
+    assert " 2,000 updates" in found.out
     assert "memory for states and images: about " in found.out
     assert "T(x) in the discriminator: " in found.out
     config = json.loads(found.out[found.out.index("\n{") :])
     assert (config["source"], config["per_class"]) == ("digits", 8)
-    assert config["gan"]["updates"] == 2000
+    assert config["gan"]["situation"] == "auto"
 
 
 def test_what_is_typed_wins_over_the_preset(ganjax, tmp_path):
     found = ganjax(
         "study", "digits", "--preset", "quick", "--gan.width", "8", "--replicates", "4",
-        "--out", tmp_path / "out", "--dry-run",
+        "--select", "discriminator", "--out", tmp_path / "out", "--dry-run",
     )  # fmt: skip
+    assert "samples to learn from: selected by discriminator" in found.out
     config = json.loads(found.out[found.out.index("\n{") :])
     assert config["preset"] == "quick"
     assert (config["replicates"], config["gan"]["width"]) == (4, 8)
     assert config["gan"]["updates"] == 1000
+    assert (config["select"], config["leak_detector"]) == ("discriminator", False)
 
 
 @pytest.mark.parametrize(
@@ -407,7 +416,7 @@ def test_training_again_ends_at_once_with_the_same_run(trained, ganjax):
 def test_training_something_else_in_the_folder_is_refused(trained, flags, ganjax):
     before = contents(trained)
     found = ganjax("train", "digits", "--out", trained, *TINY, "--gan.loss", "hinge", *flags)
-    check_refused(found, "another run (gan.loss: non_saturating, not hinge); give a new folder")
+    check_refused(found, "another run (gan.loss: None, not hinge); give a new folder")
     assert contents(trained) == before
     check_refused(ganjax("study", "digits", "--out", trained), "holds another run (")
     assert contents(trained) == before

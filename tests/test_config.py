@@ -56,7 +56,12 @@ BAD = [
     (TrainConfig, {"per_class": 0}, "--per-class must be at least 1", "not 0"),
     (TrainConfig, {"seed": -1}, "seed must be at least 0", "not -1"),
     (TrainConfig, {"seed": 2**70}, "seed must be at most 4294967295", f"not {2**70}"),
-    (GANConfig, {"network": "big"}, "network must be one of auto, dcgan, mlp", "not 'big'"),
+    (
+        GANConfig,
+        {"network": "big"},
+        "network must be one of auto, mlp, dcgan, resnet, modern",
+        "not 'big'",
+    ),
     (GANConfig, {"loss": "huber"}, "loss must be one of non_saturating, minimax", "not 'huber'"),
     (GANConfig, {"augment": "flip"}, "augment must be one of diffaugment, classical", "not 'flip'"),
     (GANConfig, {"updates": 0}, "updates must be at least 1", "not 0"),
@@ -65,6 +70,9 @@ BAD = [
     (GANConfig, {"batch_size": 1}, "batch_size must be at least 2", "not 1"),
     (GANConfig, {"r1_weight": -0.1}, "r1_weight must be at least 0", "not -0.1"),
     (GANConfig, {"r1_weight": float("nan")}, "r1_weight must be at least 0", "not nan"),
+    (GANConfig, {"lecam_weight": -1.0}, "lecam_weight must be at least 0", "not -1.0"),
+    (GANConfig, {"beta1": 1.0}, "beta1 must be at least 0 and below 1", "not 1.0"),
+    (GANConfig, {"loss": "three_terms", "augment": "none"}, "three_terms needs T(x)", ""),
     (GANConfig, {"augment_strength": -1.0}, "augment_strength must be at least 0", "not -1.0"),
     (GANConfig, {"learning_rate": 0.0}, "learning_rate must be above 0", "not 0.0"),
     (GANConfig, {"ema_decay": 1.0}, "ema_decay must be at least 0 and below 1", "not 1.0"),
@@ -121,7 +129,7 @@ def test_presets_rise_in_cost():
     )
     for smaller, larger in ((quick, standard), (standard, thorough)):
         assert smaller.replicates < larger.replicates
-        assert smaller.gan.updates < larger.gan.updates
+        assert smaller.gan.for_data(8).updates < larger.gan.for_data(8).updates
         assert smaller.classifier.updates < larger.classifier.updates
 
 
@@ -135,10 +143,44 @@ def test_every_preset_keeps_the_promises_of_a_study(preset):
 
 
 def test_small_images_get_a_fully_connected_gan_and_large_ones_a_convolutional_one():
-    assert (GANConfig().for_size(16).network, GANConfig().for_size(16).width) == ("mlp", 128)
-    assert (GANConfig().for_size(32).network, GANConfig().for_size(32).width) == ("dcgan", 32)
-    own = GANConfig(network="dcgan", width=5)
-    assert own.for_size(8) == own
+    assert (GANConfig().for_data(16).network, GANConfig().for_data(16).width) == ("mlp", 128)
+    assert (GANConfig().for_data(32).network, GANConfig().for_data(32).width) == ("dcgan", 32)
+
+
+@pytest.mark.parametrize(
+    ("per_class", "situation"), [(50, "tiny"), (50.5, "small"), (500, "small"), (501, "large")]
+)
+def test_the_situation_follows_from_the_images_of_a_class(per_class, situation):
+    found = GANConfig().for_data(32, per_class)
+    assert found.situation == situation
+    assert None not in vars(found).values()
+    assert found.for_data(8, 1) == found  # nothing is left to fill in
+    words = found.in_words(per_class)
+    assert words.startswith(f"situation {situation}: {per_class:g} training images per class")
+    assert f"{found.updates:,} updates" in words
+
+
+def test_what_is_given_stays_and_is_said_to_be_given():
+    own = GANConfig(situation="large", updates=7, r1_weight=0.0, loss="hinge").for_data(32, 10)
+    assert (own.situation, own.updates, own.r1_weight, own.loss) == ("large", 7, 0.0, "hinge")
+    assert "situation large, as given (10 training images per class)" in own.in_words(10)
+
+
+@pytest.mark.parametrize(
+    ("network", "loss", "r1_weight", "r2_weight"),
+    [("resnet", "hinge", 0.0, 0.0), ("modern", "relativistic", 1.0, 1.0)],
+)
+def test_another_network_is_trained_by_the_game_that_it_is_made_for(
+    network, loss, r1_weight, r2_weight
+):
+    own = GANConfig(network=network).for_data(32, 100)
+    assert (own.loss, own.r1_weight, own.r2_weight) == (loss, r1_weight, r2_weight)
+    assert GANConfig(network=network, loss="minimax").for_data(32, 100).loss == "minimax"
+
+
+def test_an_unknown_situation_is_refused():
+    with pytest.raises(UserError, match="situation must be one of auto, tiny, small, large"):
+        GANConfig(situation="huge")
 
 
 def test_equal_configurations_do_not_differ():
@@ -183,7 +225,7 @@ def test_a_folder_of_the_same_run_gives_its_configuration(tmp_path):
 def test_a_folder_of_another_run_is_refused_with_what_differs(tmp_path):
     other = TrainConfig("digits", seed=1, gan=GANConfig(updates=5))
     folder = stored(tmp_path / "run", json.dumps(to_json(other)))
-    with pytest.raises(UserError, match=r"another run .*seed: 1, not 0; gan\.updates: 5, not 2000"):
+    with pytest.raises(UserError, match=r"another run .*seed: 1, not 0; gan\.updates: 5, not None"):
         claim_folder(folder, CONFIG)
 
 

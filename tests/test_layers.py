@@ -23,13 +23,18 @@ LAYERS = (
     ("data",),
     ("training",),
     ("recipe", "synthesis"),
-    ("study",),
+    ("evaluate", "study"),
     ("report",),
     ("cli", "terminal", "__main__"),
 )
 LAYER = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 TOP = len(LAYERS) - 1
-SIDEWAYS = {("config", "errors"), ("watchdog", "interruption"), ("synthesis", "recipe")}
+SIDEWAYS = {
+    ("config", "errors"),
+    ("watchdog", "interruption"),
+    ("synthesis", "recipe"),
+    ("study", "evaluate"),
+}
 ALLOWED_LAYERS = {"report": {0, 1}}  # it draws plain results, and knows no model
 
 # A package that only these places import: the rest of the house does not know that it exists.
@@ -212,6 +217,7 @@ def test_no_file_is_too_long():
         ("ganjax.training.classifier", "from .gan import adam", "a step knows neither"),
         ("ganjax.training.state", "from .checkpoint import Checkpoints", "only the loop keeps"),
         ("ganjax.training.new", "from ganjax.study import study", "layer 4 may not import layer 6"),
+        ("ganjax.evaluate.new", "from ganjax import study", "layer 6 may not import layer 6"),
         ("ganjax.report.new", "from ganjax import training", "layer 7 may not import layer 4"),
         ("ganjax.report.new", "from ganjax.study import x", "layer 7 may not import layer 6"),
         ("ganjax.study.new", "from ganjax.report import write", "layer 6 may not import layer 7"),
@@ -238,6 +244,7 @@ def test_the_reading_finds_what_is_forbidden(name, source, said):
         ("ganjax.config", "import json\nfrom ganjax.errors import UserError"),
         ("ganjax.synthesis.new", "from ganjax import recipe"),
         ("ganjax.training.loop", "from ganjax.training import checkpoint"),
+        ("ganjax.study.new", "from ganjax import evaluate"),
         ("ganjax.report.new", "from ganjax.metrics import Interval\nimport jinja2"),
         ("ganjax.cli", "import ganjax, tyro\nfrom ganjax import report, study"),
     ],

@@ -33,9 +33,9 @@ RESNET = [
 FORMS = {
     "conv": ("by_patches", "by_rows", "by_xla"),
     "to_images": ("by_overlap", "by_xla"),
-    "to_kernel": ("by_patches", "by_pairs"),
+    "to_kernel": ("by_patches", "by_rows", "in_parts"),
 }
-STRIDE_ONE = {"conv_by_rows", "to_images_by_xla", "to_kernel_by_pairs"}
+STRIDE_ONE = {"conv_by_rows", "to_images_by_xla", "to_kernel_by_rows"}
 REPEATS = 6
 
 
@@ -91,7 +91,7 @@ def _chosen(face: str, one: Array, other: Array, windows: Windows) -> str:
     try:
         for name in forms:
             setattr(conv_on_cpu, name, lambda *_, name=name: called.append(name))
-        getattr(conv_on_cpu, face)(one, other, windows)
+        getattr(conv_on_cpu, f"dense_{face}")(one, other, windows)
     finally:
         for name, form in forms.items():
             setattr(conv_on_cpu, name, form)

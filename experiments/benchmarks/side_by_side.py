@@ -69,7 +69,7 @@ def programs(size: int) -> list[tuple[str, Callable, tuple[Any, ...], int]]:
     config = StudyConfig("benchmark")
     channels, c = SIZES[size], config.classifier
     names = tuple(map(str, range(CLASSES)))
-    description = Description(config.gan.for_size(size), size, channels, names, "")
+    description = Description(config.gan.for_data(size), size, channels, names, "")
     init, train, _ = compiled(description)
     candidates, _ = arms.line_up(c.ratios, c.strengths)
     contest = competition(

@@ -11,6 +11,7 @@ from tyro.conf import FlagCreatePairsOff
 from ganjax import interruption
 from ganjax.cli.data import Data
 from ganjax.cli.doctor import Doctor
+from ganjax.cli.evaluate import Evaluate
 from ganjax.cli.study import Study
 from ganjax.cli.synthesize import Synthesize
 from ganjax.cli.train import Train
@@ -26,6 +27,7 @@ Would generated images help your classifier?
   ganjax data SOURCE                   what is in a set: counts, sizes, duplicates, broken files
   ganjax train SOURCE --out RUN        train a GAN alone
   ganjax synthesize RUN --out DIR      write labelled images from a trained GAN
+  ganjax evaluate A B                  how good A's images are, by B's: sources or runs
   ganjax doctor [RUN]                  versions, devices, what is missing; or what of RUN is whole
 
 SOURCE is digits, folder:PATH (one folder per class), zip:PATH, npz:PATH or tfds:NAME (--data-dir).
@@ -34,7 +36,8 @@ Help on a verb:  ganjax study --help
 """
 
 VERBS: dict[str, type] = {
-    "data": Data, "study": Study, "train": Train, "synthesize": Synthesize, "doctor": Doctor,
+    "data": Data, "study": Study, "train": Train, "synthesize": Synthesize, "evaluate": Evaluate,
+    "doctor": Doctor,
 }  # fmt: skip
 
 

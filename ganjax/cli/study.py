@@ -8,7 +8,7 @@ from rich.table import Table
 from tyro.conf import Positional, arg
 
 from ganjax.cli.verb import console, only
-from ganjax.config import Reading, StudyConfig, Upkeep
+from ganjax.config import Reading, Select, StudyConfig, Upkeep
 from ganjax.terminal import Terminal
 
 
@@ -25,6 +25,7 @@ class Study(StudyConfig, Upkeep):
       ganjax study digits --out runs/first-look --preset quick
       ganjax study tfds:fashion_mnist --data-dir ~/tensorflow_datasets --per-class 100 --out runs/f
       ganjax study folder:photos --out runs/photos --classifier.flip --dry-run
+      ganjax study digits --out runs/selected --select agreement --keep-fraction 0.5
     """
 
     source: Positional[str]
@@ -33,6 +34,13 @@ class Study(StudyConfig, Upkeep):
     """How the images are read."""
     out: Path
     """The study's folder; created, or continued."""
+    select: Select = "none"
+    """Train on samples that a classifier of the training images, or the discriminator, likes best;
+    validation chooses among such filters. Copies of training images are dropped either way."""
+    keep_fraction: float | None = None
+    """How many of each class are selected; by default half, or those the classifier agrees with."""
+    leak_detector: bool = True
+    """Look for transforms of T(x) in the first replicate's samples."""
     side_by_side: int | None = None
     """Replicates to run at a time, spread over the devices: the time changes, not the answer. By
     default all of them on several devices or an accelerator, one after another on a single CPU."""

@@ -16,13 +16,15 @@ class Synthesize:
     """Write labelled images from a trained GAN, every one marked as generated, and a manifest.
 
     Run again, the same command goes on where it stopped, and ends with the same bytes. Image i is
-    the same whatever the count. Real images are read only for --balance and --include-real.
+    the same whatever the count. Copies of training images are dropped and replaced; the manifest
+    tells. Where the training images are not at hand, no copies are looked for, and it says so.
 
     Examples:
       ganjax synthesize runs/gan --count 1000 --out images
       ganjax synthesize runs/digits --per-class 500 --out images
       ganjax synthesize runs/gan --per-class 3=200 8=50 --format npz --out images
       ganjax synthesize runs/gan --balance --include-real --out augmented
+      ganjax synthesize runs/gan --select agreement --keep-fraction 0.5 --out selected
     """
 
     run_folder: Positional[Path]
@@ -41,6 +43,14 @@ class Synthesize:
     """Class folders of PNG files, one .npz file, or a prepared set of TensorFlow Datasets."""
     seed: int = 0
     """Of the latents."""
+    select: Literal["none", "agreement", "discriminator"] = "none"
+    """Keep samples that a classifier of the training images, or the discriminator, likes best."""
+    keep_fraction: float | None = None
+    """How many of each class are selected; by default half, or those the classifier agrees with."""
+    truncation: float | None = None
+    """Largest absolute value of a latent's numbers, such as 0.7: more typical, less varied."""
+    keep_copies: bool = False
+    """Keep copies of training images."""
 
     def run(self, command: str) -> None:
         """Do it."""
@@ -54,6 +64,10 @@ class Synthesize:
             include_real=self.include_real,
             form=self.form,
             seed=self.seed,
+            select=self.select,
+            keep_fraction=self.keep_fraction,
+            truncation=self.truncation,
+            keep_copies=self.keep_copies,
         )
         written = synthesize(self.run_folder, self.out, wish, command=command, progress=Terminal())
         total = written.real + written.generated

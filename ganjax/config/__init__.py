@@ -5,7 +5,6 @@ Configurations stay at the top of the house (`study`, `cli`): the rooms below ta
 
 from ganjax.config.checks import LARGEST_SEED
 from ganjax.config.networks import (
-    LARGEST_FOR_MLP,
     ClassifierConfig,
     GANConfig,
     LossName,
@@ -14,7 +13,8 @@ from ganjax.config.networks import (
     Precision,
 )
 from ganjax.config.reading import LARGEST_SIDE, SMALLEST_SIDE, BadRule, Reading
-from ganjax.config.runs import Preset, StudyConfig, TrainConfig, study_preset
+from ganjax.config.runs import Preset, Select, Sham, StudyConfig, TrainConfig, study_preset
+from ganjax.config.situations import LARGEST_FOR_MLP, Situation
 from ganjax.config.stored import COMMAND, LOCK, claim_folder, differences, to_json
 from ganjax.config.upkeep import DiskFullRule, Upkeep
 
@@ -35,6 +35,9 @@ __all__ = [
     "Precision",
     "Preset",
     "Reading",
+    "Select",
+    "Sham",
+    "Situation",
     "StudyConfig",
     "TrainConfig",
     "Upkeep",

@@ -1,36 +1,64 @@
 """How each network is trained: the GANs, and the classifiers of a study."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ganjax.config.checks import at_least, one_of, positive
+from ganjax.config.situations import Situation, settings_for, why
 from ganjax.errors import UserError
 
-Network = Literal["auto", "dcgan", "mlp"]
-LossName = Literal["non_saturating", "minimax", "hinge", "least_squares", "wasserstein"]
+Network = Literal["auto", "mlp", "dcgan", "resnet", "modern"]
+LossName = Literal[
+    "non_saturating",
+    "minimax",
+    "hinge",
+    "least_squares",
+    "wasserstein",
+    "relativistic",
+    "three_terms",
+]
 Precision = Literal["auto", "float32", "bfloat16"]
 PolicyName = Literal["diffaugment", "classical", "none"]
 
-LARGEST_FOR_MLP = 16
-"""Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
+_WEIGHTS = (
+    "r1_weight",
+    "r2_weight",
+    "gradient_penalty_weight",
+    "consistency_weight",
+    "latent_consistency_weight",
+    "lecam_weight",
+)
 
 
 @dataclass(frozen=True)
 class GANConfig:
-    """How the GAN of each replicate is trained.
+    """How a GAN is trained. What is None is as its situation has it (`ganjax.config.situations`).
 
     Attributes:
-      network: "dcgan" (convolutional), "mlp" (fully connected), or "auto": mlp for images of up
-        to 16 pixels a side, dcgan for larger ones.
+      situation: "tiny" (up to 50 training images per class), "small" (up to 500), "large", or
+        "auto": by the training images. It gives the values below that are None.
+      network: "mlp" (fully connected), "dcgan" (arXiv 1511.06434), "resnet" (residual, spectrally
+        normalised: arXiv 1802.05957), "modern" (residual, without normalisation: arXiv 2501.05441),
+        or "auto": mlp for images of up to 16 pixels a side, for larger ones the situation's.
       width: channels of the narrowest convolution, or units of the narrowest layer; by default 32
-        for dcgan, 128 for mlp.
+        for convolutional networks, 128 for mlp.
       latent_size: numbers that each image is made from.
-      loss: the adversarial loss.
+      loss: the adversarial loss; None for the one that suits the network. "three_terms" is the
+        tutorials', whose T(x) leaks into samples.
       augment: T(x), which real and generated images pass before the discriminator.
       augment_strength: factor on the limits of T(x).
+      augment_adaptive: apply each transform of T(x) only as often as the discriminator overfits
+        (arXiv 2006.06676).
       r1_weight: weight of the R1 penalty (arXiv 1801.04406); 0 leaves it out.
-      learning_rate: of Adam with beta1 0.5, for both networks.
+      r2_weight: of the same on generated images.
+      gradient_penalty_weight: of WGAN-GP's penalty (arXiv 1704.00028); customary 10.
+      consistency_weight: of balanced consistency under the classical transforms (arXiv 2002.04724);
+        customary 10.
+      latent_consistency_weight: of consistency under small changes of the latents (arXiv
+        2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
+      lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
+      learning_rate: of Adam, for both networks.
+      beta1: of Adam, likewise.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update.
       updates: updates of each network.
@@ -38,40 +66,81 @@ class GANConfig:
         statistics are float32 in both); "auto": bfloat16 on a GPU or TPU, float32 on a CPU.
     """
 
+    situation: Situation = "auto"
     network: Network = "auto"
     width: int | None = None
     latent_size: int = 64
-    loss: LossName = "non_saturating"
+    loss: LossName | None = None
     augment: PolicyName = "diffaugment"
-    augment_strength: float = 0.5
-    r1_weight: float = 0.1
-    learning_rate: float = 2e-4
+    augment_strength: float | None = None
+    augment_adaptive: bool = False
+    r1_weight: float | None = None
+    r2_weight: float | None = None
+    gradient_penalty_weight: float = 0.0
+    consistency_weight: float = 0.0
+    latent_consistency_weight: float = 0.0
+    lecam_weight: float = 0.0
+    learning_rate: float | None = None
+    beta1: float = 0.5
     ema_decay: float = 0.999
     batch_size: int = 64
-    updates: int = 2000
+    updates: int | None = None
     precision: Precision = "auto"
 
-    def for_size(self, size: int) -> "GANConfig":
-        """Return the configuration with what depends on the images' size filled in."""
-        network = self.network
-        if network == "auto":
-            network = "mlp" if size <= LARGEST_FOR_MLP else "dcgan"
-        width = self.width or (128 if network == "mlp" else 32)
-        return dataclasses.replace(self, network=network, width=width)
+    def for_data(self, size: int, per_class: float | None = None) -> "GANConfig":
+        """Return the configuration with everything filled in that was not given.
+
+        Args:
+          size: of the images, in pixels a side.
+          per_class: training images per class, on average; None where it is not known.
+        """
+        found = settings_for(self.situation, self.network, self.loss, size, per_class)
+        given = {name: value for name, value in vars(self).items() if value not in (None, "auto")}
+        found = {**vars(self), **found, **given}
+        found["width"] = found["width"] or (128 if found["network"] == "mlp" else 32)
+        return GANConfig(**found)
+
+    def in_words(self, per_class: float) -> str:
+        """Say what a complete configuration is, and why."""
+        weights = {
+            "R1": self.r1_weight, "R2": self.r2_weight, "WGAN-GP": self.gradient_penalty_weight,
+            "consistency": self.consistency_weight, "LeCam": self.lecam_weight,
+            "latent consistency": self.latent_consistency_weight,
+        }  # fmt: skip
+        given = [f"{name} {weight:g}" for name, weight in weights.items() if weight]
+        adaptive = ", as often as the discriminator overfits" if self.augment_adaptive else ""
+        transforms = f"T(x) at strength {self.augment_strength:g}{adaptive}"
+        return (
+            f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
+            f"{self.loss}, {', '.join(given) or 'no penalty'}, learning rate "
+            f"{self.learning_rate:g}, {transforms if self.augment != 'none' else 'no T(x)'}, "
+            f"{self.updates:,} updates"
+        )
 
     def __post_init__(self):
+        one_of("situation", self.situation, get_args(Situation))
         one_of("network", self.network, get_args(Network))
-        one_of("loss", self.loss, get_args(LossName))
+        if self.loss is not None:
+            one_of("loss", self.loss, get_args(LossName))
         one_of("augment", self.augment, get_args(PolicyName))
         one_of("precision", self.precision, get_args(Precision))
-        at_least(self, 1, "latent_size", "updates")
-        if self.width is not None:
-            at_least(self, 1, "width")
+        at_least(self, 1, "latent_size", *_given(self, "width", "updates"))
         at_least(self, 2, "batch_size")
-        at_least(self, 0, "r1_weight", "augment_strength")
-        positive(self, "learning_rate")
-        if not 0 <= self.ema_decay < 1:
-            raise UserError(f"ema_decay must be at least 0 and below 1, not {self.ema_decay}")
+        at_least(self, 0, *_given(self, "augment_strength", *_WEIGHTS))
+        positive(self, *_given(self, "learning_rate"))
+        for name in ("ema_decay", "beta1"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
+        if self.augment_adaptive and self.augment == "none":
+            raise UserError("augment_adaptive needs T(x): give augment diffaugment or classical")
+        if self.loss == "three_terms" and self.augment == "none":
+            raise UserError(
+                "the loss three_terms needs T(x): give augment diffaugment or classical"
+            )
+
+
+def _given(config: GANConfig, *names: str) -> list[str]:
+    return [name for name in names if getattr(config, name) is not None]
 
 
 @dataclass(frozen=True)
@@ -87,6 +156,8 @@ class ClassifierConfig:
       seeds: classifiers per candidate, with other initial weights and batches; their mean counts.
       ratios: parts of each batch that may be generated; 0 is always among them.
       strengths: strengths of the classical policy; 0 is always among them.
+      learning_curve: also train on a quarter and on half of the real images, to say what a gain is
+        worth in real images.
       flip: whether mirroring left and right keeps an image's label. Never assumed.
       precision: what the networks compute in, as for the GAN.
     """
@@ -99,6 +170,7 @@ class ClassifierConfig:
     seeds: int = 2
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
     strengths: tuple[float, ...] = (0.0, 0.5, 1.0)
+    learning_curve: bool = True
     flip: bool = False
     precision: Precision = "auto"
 

@@ -9,6 +9,8 @@ from ganjax.config.reading import Reading
 from ganjax.errors import UserError
 
 Preset = Literal["quick", "standard", "thorough"]
+Sham = Literal["none", "copies", "noise"]
+Select = Literal["none", "agreement", "discriminator", "validation"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class StudyConfig:
       validation_fraction: part of each draw that chooses, and is never trained on.
       smallest_gain: the smallest gain in accuracy worth having; below it, "does not help".
       pool: generated images per replicate that the classifiers draw from.
+      select: which samples get into the pool: "none" takes all but copies of training images;
+        "agreement" those that a classifier of the training images takes for their class;
+        "discriminator" those that the GAN's discriminator takes for the most real; "validation"
+        chooses among these in each replicate. A sham ignores it.
+      keep_fraction: of each class, the part of the samples that is selected, in (0, 1]; by default
+        half, and for "agreement" those that the classifier takes for their class.
+      leak_detector: whether to look for transforms T(x) in the first replicate's samples.
+      sham: what to use in place of generated images, to check the study itself: "copies", training
+        images once more; "noise". Neither can help; "none" for a study.
       gan: how the GANs are trained.
       classifier: how the classifiers are trained.
     """
@@ -45,6 +56,10 @@ class StudyConfig:
     validation_fraction: float = 0.25
     smallest_gain: float = 0.01
     pool: int = 5000
+    select: Select = "none"
+    keep_fraction: float | None = None
+    leak_detector: bool = True
+    sham: Sham = "none"
     gan: GANConfig = field(default_factory=GANConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
 
@@ -62,6 +77,8 @@ class StudyConfig:
         _check_imbalance(self)
         check_seed(self.seed)
         at_least(self, 1, "pool")
+        one_of("sham", self.sham, get_args(Sham))
+        _check_selection(self)
         positive(self, "smallest_gain")
         for name in ("test_fraction", "validation_fraction"):
             if not 0 < getattr(self, name) < 1:
@@ -111,6 +128,22 @@ class TrainConfig:
         check_seed(self.seed)
 
 
+def _check_selection(config: StudyConfig) -> None:
+    one_of("select", config.select, get_args(Select))
+    fraction = config.keep_fraction
+    if fraction is None:
+        return
+    if not 0 < fraction <= 1:
+        raise UserError(f"--keep-fraction must be above 0 and at most 1, not {fraction}")
+    if config.select == "none":
+        raise UserError("--keep-fraction needs --select agreement or discriminator")
+    if config.select == "validation":
+        raise UserError(
+            "--keep-fraction is chosen by --select validation itself: leave it out, or give "
+            "--select agreement or discriminator"
+        )
+
+
 def _check_imbalance(config: Any) -> None:
     if not 1 <= config.imbalance < float("inf"):
         raise UserError(
@@ -134,8 +167,9 @@ def study_preset(preset: Preset, source: str, **given: Any) -> StudyConfig:
 _PRESETS: dict[Preset, dict[str, Any]] = {
     "quick": {
         "replicates": 3,
+        "leak_detector": False,
         "gan": GANConfig(updates=1000),
-        "classifier": ClassifierConfig(updates=400, seeds=1),
+        "classifier": ClassifierConfig(updates=400, seeds=1, learning_curve=False),
     },
     "standard": {"replicates": 5, "gan": GANConfig(), "classifier": ClassifierConfig()},
     "thorough": {

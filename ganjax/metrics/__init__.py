@@ -6,7 +6,14 @@ from ganjax.metrics.accuracy import (
     class_accuracy,
     confusion_matrix,
 )
+from ganjax.metrics.by_class import by_class
+from ganjax.metrics.checks import TooFewImagesError
+from ganjax.metrics.copying import Copying, authenticity, copying_statistic
 from ganjax.metrics.frechet import Moments, frechet_distance, merge, moments
+from ganjax.metrics.kernel import Estimate, kernel_distance
+from ganjax.metrics.manifold import Manifold, manifold
+from ganjax.metrics.neighbours import Nearest, nearest
+from ganjax.metrics.sliced import sliced_wasserstein
 from ganjax.metrics.statistics import (
     Interval,
     crossed_interval,
@@ -18,19 +25,31 @@ from ganjax.metrics.statistics import (
 )
 
 __all__ = [
+    "Copying",
+    "Estimate",
     "Interval",
+    "Manifold",
     "Moments",
+    "Nearest",
+    "TooFewImagesError",
     "accuracy",
+    "authenticity",
     "balanced_accuracy",
+    "by_class",
     "class_accuracy",
     "confusion_matrix",
+    "copying_statistic",
     "crossed_interval",
     "decide",
     "frechet_distance",
     "half_width",
     "holm",
+    "kernel_distance",
+    "manifold",
     "merge",
     "moments",
+    "nearest",
     "p_value",
     "replicates_to_tell",
+    "sliced_wasserstein",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ganjax.errors import UserError
+from ganjax.metrics.checks import TooFewImagesError, check_features
 
 Floats = NDArray[np.float64]
 
@@ -47,14 +48,7 @@ def moments(features: ArrayLike) -> Moments:
     Raises:
       UserError: the array is of another shape or empty, or holds NaN or infinity.
     """
-    values = np.asarray(features, dtype=np.float64)
-    if values.ndim != 2 or 0 in values.shape:
-        raise UserError(
-            "features must be [images, features] with at least one of each; "
-            f"got {list(values.shape)}"
-        )
-    if not np.isfinite(values).all():
-        raise UserError("features must be finite; some are NaN or infinite")
+    values = check_features(features).astype(np.float64, copy=False)
     mean = values.mean(axis=0)
     deviations = values - mean
     return Moments(len(values), mean, deviations.T @ deviations)
@@ -113,7 +107,8 @@ def frechet_distance(one: Moments, other: Moments) -> float:
       A number of at least 0, in squared units of the features.
 
     Raises:
-      UserError: different numbers of features, or a set of fewer than 2 images.
+      UserError: different numbers of features.
+      TooFewImagesError: a set of fewer than 2 images.
 
     Example:
       >>> near, far = moments([[0.0], [2.0]]), moments([[3.0], [5.0]])
@@ -123,7 +118,9 @@ def frechet_distance(one: Moments, other: Moments) -> float:
     _check_alike(one, other)
     for own in (one, other):
         if own.images < 2:
-            raise UserError(f"a Frechet distance needs at least 2 images a side, not {own.images}")
+            raise TooFewImagesError(
+                f"a Frechet distance needs at least 2 images a side, not {own.images}"
+            )
     shift = one.mean - other.mean
     factors = _factor(one.covariance), _factor(other.covariance)
     overlap = np.linalg.svd(factors[0].T @ factors[1], compute_uv=False).sum()

@@ -4,20 +4,13 @@ import math
 from collections.abc import Sequence
 
 import flax.linen as nn
-import jax.numpy as jnp
 
-from ganjax.models.layers import (
-    BatchNorm,
-    Conv,
-    Projection,
-    apply_module,
-    dcgan_normal,
-    he_normal,
-    init_variables,
-)
+from ganjax.models.functions import discriminator_of
+from ganjax.models.layers import Conv, Projection, dcgan_normal, he_normal
 from ganjax.models.model import Model
+from ganjax.models.normalization import BatchNorm
 from ganjax.models.shapes import check_channels, check_classes, check_power_of_two
-from ganjax.typing import Array, Key, Variables
+from ganjax.typing import Array
 
 
 def mlp_discriminator(
@@ -43,7 +36,7 @@ def mlp_discriminator(
     """
     check_channels(channels)
     check_classes(classes)
-    return _discriminator(_MLP(tuple(widths), classes), (size, size, channels), classes)
+    return discriminator_of(_MLP(tuple(widths), classes), (size, size, channels), classes)
 
 
 def dcgan_discriminator(
@@ -76,7 +69,7 @@ def dcgan_discriminator(
     check_channels(channels)
     check_classes(classes)
     module = _DCGAN(size, width, classes, batch_norm)
-    return _discriminator(module, (size, size, channels), classes)
+    return discriminator_of(module, (size, size, channels), classes)
 
 
 class _MLP(nn.Module):
@@ -121,21 +114,3 @@ class _DCGAN(nn.Module):
                 hidden = BatchNorm(not train, axis_name)(hidden)
             hidden = nn.leaky_relu(hidden, 0.2)
         return Projection(self.classes, dcgan_normal)(hidden, labels)
-
-
-def _discriminator(module: nn.Module, shape: tuple[int, int, int], classes: int | None) -> Model:
-    def init(key: Key) -> Variables:
-        labels = None if classes is None else jnp.zeros(2, jnp.int32)
-        return init_variables(module, key, jnp.zeros((2, *shape)), labels)
-
-    def apply(
-        variables: Variables,
-        images: Array,
-        labels: Array | None = None,
-        *,
-        train: bool = False,
-        axis_name: str | None = None,
-    ) -> tuple[Array, Variables]:
-        return apply_module(module, variables, images, labels, train=train, axis_name=axis_name)
-
-    return Model(init, apply)

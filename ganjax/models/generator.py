@@ -5,44 +5,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 
-from ganjax.models.layers import (
-    BatchNorm,
-    Conv,
-    LabelledLatents,
-    UpsamplingConv,
-    apply_module,
-    dcgan_normal,
-    init_variables,
-)
+from ganjax.models.functions import LATENT_SIZE, generator_of, normal_latents, tanh_output
+from ganjax.models.layers import Conv, LabelledLatents, UpsamplingConv, dcgan_normal
 from ganjax.models.model import Generator
+from ganjax.models.normalization import BatchNorm
 from ganjax.models.shapes import check_channels, check_classes, check_power_of_two
-from ganjax.typing import Array, Key, Variables
-
-LATENT_SIZE = 100
-"""The latents of the tutorials and of DCGAN (arXiv 1511.06434)."""
-
-
-def normal_latents(key: Key, count: int, size: int) -> Array:
-    """Draw float32 `[count, size]` from N(0, 1)."""
-    return jax.random.normal(key, (count, size))
-
-
-def uniform_latents(key: Key, count: int, size: int) -> Array:
-    """Draw float32 `[count, size]` from U(-1, 1)."""
-    return jax.random.uniform(key, (count, size), minval=-1.0)
-
-
-def tanh_output(values: Array) -> Array:
-    """Squash to [-1, 1] by tanh."""
-    return jnp.tanh(values)
-
-
-def sigmoid_output(values: Array) -> Array:
-    """Squash to [0, 1] by the logistic function, then stretch to the library's [-1, 1]."""
-    return 2 * jax.nn.sigmoid(values) - 1
+from ganjax.typing import Array, Key
 
 
 def mlp_generator(
@@ -75,7 +44,7 @@ def mlp_generator(
     check_channels(channels)
     check_classes(classes)
     module = _MLP(size, channels, tuple(widths), classes, output)
-    return _generator(module, classes, latents, latent_size)
+    return generator_of(module, classes, latents, latent_size)
 
 
 def dcgan_generator(
@@ -111,7 +80,7 @@ def dcgan_generator(
     check_channels(channels)
     check_classes(classes)
     module = _DCGAN(size, channels, width, classes, output)
-    return _generator(module, classes, latents, latent_size)
+    return generator_of(module, classes, latents, latent_size)
 
 
 class _MLP(nn.Module):
@@ -157,32 +126,3 @@ class _DCGAN(nn.Module):
             layer = UpsamplingConv if i < doublings else Conv
             hidden = layer(width, use_bias=last, kernel_init=dcgan_normal)(hidden)
         return self.output(hidden)
-
-
-def _generator(
-    module: nn.Module,
-    classes: int | None,
-    latents: Callable[[Key, int, int], Array],
-    latent_size: int,
-) -> Generator:
-    def sample_latents(key: Key, count: int, *, first: int | Array = 0) -> Array:
-        def one(number: Array) -> Array:
-            return latents(jax.random.fold_in(key, number), 1, latent_size)[0]
-
-        return jax.vmap(one)(first + jnp.arange(count))
-
-    def init(key: Key) -> Variables:
-        labels = None if classes is None else jnp.zeros(2, jnp.int32)
-        return init_variables(module, key, jnp.zeros((2, latent_size)), labels)
-
-    def apply(
-        variables: Variables,
-        latents: Array,
-        labels: Array | None = None,
-        *,
-        train: bool = False,
-        axis_name: str | None = None,
-    ) -> tuple[Array, Variables]:
-        return apply_module(module, variables, latents, labels, train=train, axis_name=axis_name)
-
-    return Generator(init, apply, sample_latents)

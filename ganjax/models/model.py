@@ -12,9 +12,9 @@ class Model(NamedTuple):
     Attributes:
       init: `key -> variables`.
       apply: `(variables, inputs, labels=None, *, train=False, axis_name=None) -> (outputs,
-        updates)`, where `updates` are the new batch statistics (`{}` where there are none or
-        `train` is False). A step gives `axis_name`, the mapped axis that the batch is spread over,
-        only under `pmap`.
+        updates)`, where `updates` are the new batch statistics and vectors of spectral
+        normalisation (`{}` where there are none or `train` is False). A step gives `axis_name`, the
+        mapped axis that the batch is spread over, only under `pmap`.
     """
 
     init: Callable[[Key], Variables]

@@ -4,8 +4,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from ganjax.errors import UserError
-from ganjax.models.layers import BatchNorm, Conv, apply_module, init_variables
+from ganjax.models.layers import Conv, apply_module, init_variables
 from ganjax.models.model import Model
+from ganjax.models.normalization import BatchNorm
 from ganjax.models.shapes import check_channels, check_classes
 from ganjax.typing import Array, Key, Variables
 

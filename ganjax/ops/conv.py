@@ -25,29 +25,36 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from ganjax.ops import conv_on_cpu
+from ganjax.ops.conv_in_groups import side_by_side
 from ganjax.ops.windows import Windows, overlap_add, patches
 from ganjax.typing import Array
 
 _everywhere_as_xla: ContextVar[bool] = ContextVar("everywhere_as_xla", default=False)
 
 
-def conv(images: Array, kernel: Array, *, stride: int = 1, padding: int = 0) -> Array:
+def conv(
+    images: Array, kernel: Array, *, stride: int = 1, padding: int = 0, groups: int = 1
+) -> Array:
     """Cross-correlate images with a kernel, as every deep-learning library's "convolution" does.
 
     Args:
       images: float `[batch, height, width, in_channels]`.
-      kernel: float `[size, size, in_channels, out_channels]`, of the same dtype.
+      kernel: float `[size, size, in_channels / groups, out_channels]`, of the same dtype.
       stride: pixels between neighbouring windows, in both directions.
       padding: zeros added on each side.
+      groups: parts that in_channels and out_channels are divided into, in their order; each part
+        of the outputs sees its own part of the images alone.
 
     Returns:
       float `[batch, (height + 2 padding - size) // stride + 1, ..., out_channels]`.
     """
     chex.assert_rank([images, kernel], 4)
-    chex.assert_axis_dimension(kernel, 2, images.shape[-1])
+    chex.assert_axis_dimension(kernel, 2, images.shape[-1] // groups)
+    chex.assert_is_divisible(images.shape[-1], groups)
+    chex.assert_is_divisible(kernel.shape[-1], groups)
     _, height, width, _ = images.shape
     windows = Windows(kernel.shape[0], stride, padding, (height, width))
-    return _bind(_conv, images, kernel, windows)
+    return _bind(_conv, images, kernel, windows, groups)
 
 
 def transposed_conv(images: Array, kernel: Array, *, stride: int = 2, padding: int = 0) -> Array:
@@ -84,36 +91,39 @@ def everywhere_as_xla() -> Iterator[None]:
         _everywhere_as_xla.reset(token)
 
 
-def _bind(primitive: Primitive, one: Array, other: Array, windows: Windows) -> Array:
+def _bind(
+    primitive: Primitive, one: Array, other: Array, windows: Windows, groups: int = 1
+) -> Array:
     if _everywhere_as_xla.get():
-        return _BY_XLA[primitive](one, other, windows)
-    return primitive.bind(one, other, windows=windows)
+        return _BY_XLA[primitive](one, other, windows, groups)
+    return primitive.bind(one, other, windows=windows, groups=groups)
 
 
 # By XLA: the definition that all else is tested against.
 
 
-def _conv_by_xla(images: Array, kernel: Array, windows: Windows) -> Array:
+def _conv_by_xla(images: Array, kernel: Array, windows: Windows, groups: int) -> Array:
     return lax.conv_general_dilated(
         images,
         kernel,
         window_strides=(windows.stride, windows.stride),
         padding=[(windows.padding, windows.padding)] * 2,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
     )
 
 
-def _to_images_by_xla(outputs: Array, kernel: Array, windows: Windows) -> Array:
-    shape = (outputs.shape[0], *windows.sides, kernel.shape[2])
+def _to_images_by_xla(outputs: Array, kernel: Array, windows: Windows, groups: int) -> Array:
+    shape = (outputs.shape[0], *windows.sides, kernel.shape[2] * groups)
     images = jax.ShapeDtypeStruct(shape, outputs.dtype)
-    transpose = jax.linear_transpose(lambda x: _conv_by_xla(x, kernel, windows), images)
+    transpose = jax.linear_transpose(lambda x: _conv_by_xla(x, kernel, windows, groups), images)
     return transpose(outputs)[0]
 
 
-def _to_kernel_by_xla(images: Array, outputs: Array, windows: Windows) -> Array:
-    shape = (windows.size, windows.size, images.shape[-1], outputs.shape[-1])
+def _to_kernel_by_xla(images: Array, outputs: Array, windows: Windows, groups: int) -> Array:
+    shape = (windows.size, windows.size, images.shape[-1] // groups, outputs.shape[-1])
     kernel = jax.ShapeDtypeStruct(shape, images.dtype)
-    transpose = jax.linear_transpose(lambda w: _conv_by_xla(images, w, windows), kernel)
+    transpose = jax.linear_transpose(lambda w: _conv_by_xla(images, w, windows, groups), kernel)
     return transpose(outputs)[0]
 
 
@@ -144,20 +154,25 @@ def _primitive(
     on_cpu: Callable[..., Array],
     by_patches: Callable[..., Array],
 ) -> Primitive:
-    """Make a bilinear primitive `(one, other, *, windows)`; its transposes are set afterwards."""
+    """Make a bilinear primitive `(one, other, *, windows, groups)`; its transposes come later."""
     primitive = Primitive(name)
 
     @primitive.def_impl
-    def eager(one: Array, other: Array, *, windows: Windows) -> Array:
-        return _jitted(primitive, windows)(one, other)
+    def eager(one: Array, other: Array, *, windows: Windows, groups: int) -> Array:
+        return _jitted(primitive, windows, groups)(one, other)
 
     @primitive.def_abstract_eval
-    def shape(one: Any, other: Any, *, windows: Windows) -> Any:
-        found = jax.eval_shape(partial(by_xla, windows=windows), *map(_struct, (one, other)))
+    def shape(one: Any, other: Any, **how: Any) -> Any:
+        found = jax.eval_shape(partial(by_xla, **how), *map(_struct, (one, other)))
         return one.update(shape=found.shape, dtype=found.dtype, weak_type=False)
 
-    def batched(arrays: tuple[Array, Array], axes: tuple[Any, Any], *, windows: Windows):
-        return jax.vmap(partial(by_patches, windows=windows), in_axes=axes)(*arrays), 0
+    def batched(
+        arrays: tuple[Array, Array], axes: tuple[Any, Any], *, windows: Windows, groups: int
+    ):
+        def form(one: Array, other: Array) -> Array:
+            return side_by_side(by_patches, one, other, windows, groups)
+
+        return jax.vmap(form, in_axes=axes)(*arrays), 0
 
     mlir.register_lowering(primitive, mlir.lower_fun(by_xla, multiple_results=False))
     mlir.register_lowering(
@@ -168,8 +183,8 @@ def _primitive(
 
 
 @cache
-def _jitted(primitive: Primitive, windows: Windows) -> Callable[[Array, Array], Array]:
-    return jax.jit(partial(primitive.bind, windows=windows))
+def _jitted(primitive: Primitive, windows: Windows, groups: int) -> Callable[[Array, Array], Array]:
+    return jax.jit(partial(primitive.bind, windows=windows, groups=groups))
 
 
 def _struct(aval: Any) -> jax.ShapeDtypeStruct:

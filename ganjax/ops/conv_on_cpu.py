@@ -9,18 +9,56 @@ were measured on two x86-64 cores with jax 0.10 by `experiments/benchmarks/conv.
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import jax.numpy as jnp
 from jax import lax
 
+from ganjax.ops.conv_in_groups import (
+    Form,
+    block_diagonal,
+    bundles,
+    diagonal_blocks,
+    side_by_side,
+)
 from ganjax.ops.windows import Windows, overlap_add, patches_in_place
 from ganjax.typing import Array
 
 MEBIBYTE = 2**20
 
 
-def conv(images: Array, kernel: Array, windows: Windows) -> Array:
+def conv(images: Array, kernel: Array, windows: Windows, groups: int) -> Array:
     """Return `images * kernel`; see `ganjax.ops.conv.conv`."""
+    count = bundles(groups, images.shape[-1])
+    form = partial(_of_blocks, dense_conv, each=groups // count)
+    return side_by_side(form, images, kernel, windows, count)
+
+
+def to_images(outputs: Array, kernel: Array, windows: Windows, groups: int) -> Array:
+    """Return the transpose in the images, `[batch, *windows.sides, groups * kernel.shape[2]]`."""
+    count = bundles(groups, outputs.shape[-1])
+    form = partial(_of_blocks, dense_to_images, each=groups // count)
+    return side_by_side(form, outputs, kernel, windows, count)
+
+
+def to_kernel(images: Array, outputs: Array, windows: Windows, groups: int) -> Array:
+    """Return the transpose in the kernel, `[size, size, in_channels / groups, out_channels]`."""
+    count = bundles(groups, images.shape[-1])
+    each = groups // count
+
+    def form(images: Array, outputs: Array, windows: Windows) -> Array:
+        kernel = dense_to_kernel(images, outputs, windows)
+        return kernel if each == 1 else diagonal_blocks(kernel, each)
+
+    return side_by_side(form, images, outputs, windows, count)
+
+
+def _of_blocks(form: Form, images: Array, kernel: Array, windows: Windows, *, each: int) -> Array:
+    return form(images, kernel if each == 1 else block_diagonal(kernel, each), windows)
+
+
+def dense_conv(images: Array, kernel: Array, windows: Windows) -> Array:
+    """Return `images * kernel` in the fastest form."""
     size = patch_bytes(images, windows)
     if size <= 16 * MEBIBYTE:
         return conv_by_patches(images, kernel, windows)
@@ -29,20 +67,21 @@ def conv(images: Array, kernel: Array, windows: Windows) -> Array:
     return conv_by_xla(images, kernel, windows)
 
 
-def to_images(outputs: Array, kernel: Array, windows: Windows) -> Array:
-    """Return the transpose in the images, `[batch, *windows.sides, kernel.shape[2]]`."""
+def dense_to_images(outputs: Array, kernel: Array, windows: Windows) -> Array:
+    """Return the transpose in the images in the fastest form."""
     size = outputs.nbytes // outputs.shape[-1] * math.prod(kernel.shape[:3])
     if windows.stride == 1 and size >= 32 * MEBIBYTE:
         return to_images_by_xla(outputs, kernel, windows)
     return to_images_by_overlap(outputs, kernel, windows)
 
 
-def to_kernel(images: Array, outputs: Array, windows: Windows) -> Array:
-    """Return the transpose in the kernel, `[size, size, in_channels, out_channels]`."""
-    large = patch_bytes(images, windows) > 16 * MEBIBYTE
-    if large and windows.stride == 1 and windows.places[1] % 2 == 0:
-        return to_kernel_by_pairs(images, outputs, windows)
-    return to_kernel_by_patches(images, outputs, windows)
+def dense_to_kernel(images: Array, outputs: Array, windows: Windows) -> Array:
+    """Return the transpose in the kernel in the fastest form."""
+    if patch_bytes(images, windows) <= 16 * MEBIBYTE:
+        return to_kernel_by_patches(images, outputs, windows)
+    if windows.stride == 1:
+        return to_kernel_by_rows(images, outputs, windows)
+    return to_kernel_in_parts(images, outputs, windows)
 
 
 def patch_bytes(images: Array, windows: Windows) -> int:
@@ -98,45 +137,51 @@ def to_kernel_by_patches(images: Array, outputs: Array, windows: Windows) -> Arr
     return product.reshape(windows.size, windows.size, in_channels, out_channels)
 
 
-def to_kernel_by_pairs(images: Array, outputs: Array, windows: Windows) -> Array:
-    """Windows of two neighbouring outputs times these outputs in all rows; stride 1, even width.
+def to_kernel_in_parts(images: Array, outputs: Array, windows: Windows) -> Array:
+    """Every window times its outputs, a few images at a time, so that patches stay in the cache."""
+    size = patch_bytes(images, windows)
+    count = next(n for n in range(1, len(images) + 1) if _are_parts(n, len(images), size))
 
-    Less than half the bytes of the patches for a third more arithmetic: of the products of a wide
-    window's pixels with both outputs, those that lie a kernel's width apart are left out.
+    def parts(array: Array) -> Array:
+        return array.reshape(count, -1, *array.shape[1:])
+
+    def add(kernel: Array, part: tuple[Array, Array]) -> tuple[Array, None]:
+        own_images, own_outputs = part
+        own = to_kernel_by_patches(own_images, own_outputs, windows)
+        return kernel + own.astype(jnp.float32), None
+
+    shape = (windows.size, windows.size, images.shape[-1], outputs.shape[-1])
+    both = parts(images), parts(outputs)
+    return lax.scan(add, jnp.zeros(shape), both)[0].astype(images.dtype)
+
+
+def _are_parts(count: int, images: int, size: int) -> bool:
+    return images % count == 0 and (size <= count * MEBIBYTE or count == images)
+
+
+def to_kernel_by_rows(images: Array, outputs: Array, windows: Windows) -> Array:
+    """A row of every window times the outputs of all rows that see it, in one product; stride 1.
+
+    A third of the bytes of the patches where the kernel is 3x3, and as many more of the outputs.
     """
     size, in_channels, out_channels = windows.size, images.shape[-1], outputs.shape[-1]
-    seen = _unfused(lambda images: _wide_windows(images, windows), images, images)
-    said = _unfused(lambda outputs: _beside_each_row(outputs, windows), outputs, outputs)
-    # [row of the kernel, output of the pair, out channel, pixel of the wide window, in channel]
-    products = (said.T @ seen).reshape(size, 2, out_channels, -1, in_channels)
-    kernel = products[:, 0, :, :size] + products[:, 1, :, 1 : 1 + size]
+    columns, padding, zero = windows.places[1], windows.padding, jnp.zeros((), images.dtype)
+    none = (0, 0, 0)
+
+    def shifted(column: int) -> Array:
+        right = columns + column - padding - images.shape[2]
+        border = (none, (padding, padding, 0), (padding - column, right, 0), none)
+        return lax.pad(images, zero, border)
+
+    def placed(row: int) -> Array:
+        return lax.pad(outputs, zero, (none, (row, size - 1 - row, 0), none, none))
+
+    seen = jnp.concatenate([shifted(column) for column in range(size)], axis=-1)
+    said = jnp.concatenate([placed(row) for row in range(size)], axis=-1)
+    seen, said = lax.optimization_barrier((seen, said))
+    products = said.reshape(-1, size * out_channels).T @ seen.reshape(-1, size * in_channels)
+    kernel = products.reshape(size, out_channels, size, in_channels)
     return kernel.transpose(0, 2, 3, 1)
-
-
-def _wide_windows(images: Array, windows: Windows) -> Array:
-    """Return what each pair of neighbouring outputs sees of a row: `[pairs, pixels * channels]`."""
-    (height, width), (rows, columns) = windows.sides, windows.places
-    pairs, length = columns // 2, windows.size // 2 + 1
-    below = rows + windows.size - 1 - windows.padding - height
-    right = 2 * (pairs + length - 1) - windows.padding - width
-    border = ((0, 0, 0), (windows.padding, below, 0), (windows.padding, right, 0), (0, 0, 0))
-    lines = lax.pad(images, jnp.zeros((), images.dtype), border)
-    lines = lines.reshape(len(images), rows + windows.size - 1, pairs + length - 1, -1)
-    seen = jnp.concatenate([lines[:, :, i : i + pairs] for i in range(length)], axis=-1)
-    return seen.reshape(-1, seen.shape[-1])
-
-
-def _beside_each_row(outputs: Array, windows: Windows) -> Array:
-    """Return the pairs of outputs that see each row of images, by the row of their kernel."""
-    rows, columns = windows.places
-    pairs = outputs.reshape(len(outputs), rows, columns // 2, -1)
-    numbers = pairs.shape[-1]
-    said = jnp.zeros(
-        (len(outputs), rows + windows.size - 1, columns // 2, windows.size * numbers), outputs.dtype
-    )
-    for row in range(windows.size):
-        said = lax.dynamic_update_slice(said, pairs, (0, row, 0, row * numbers))
-    return said.reshape(-1, said.shape[-1])
 
 
 def _xla(images: Array, kernel: Array, *, stride: int = 1, padding: int) -> Array:

@@ -24,12 +24,19 @@ class Loss(NamedTuple):
     """What the discriminator minimises and what the generator minimises, per example.
 
     Attributes:
-      discriminator: `(real_logits, fake_logits)`, each float `[batch]`, to float `[batch]`.
-      generator: `fake_logits`, float `[batch]`, to float `[batch]`.
+      discriminator: `(real_logits, fake_logits)`, each float `[batch]`, to float `[batch]`; where
+        `three_terms`, `(real_logits, fake_logits, transformed_logits)`.
+      generator: `fake_logits`, float `[batch]`, to float `[batch]`; where `relativistic`,
+        `(fake_logits, real_logits)`.
+      relativistic: whether the generator's loss compares generated images with real ones.
+      three_terms: whether T(x) is a third term, shown to the discriminator as real beside x, and
+        not applied to generated images.
     """
 
-    discriminator: Callable[[Array, Array], Array]
-    generator: Callable[[Array], Array]
+    discriminator: Callable[..., Array]
+    generator: Callable[..., Array]
+    relativistic: bool = False
+    three_terms: bool = False
 
 
 def minimax_discriminator(real_logits: Array, fake_logits: Array) -> Array:
@@ -172,6 +179,59 @@ def least_squares_generator(fake_logits: Array) -> Array:
     return jnp.square(fake_logits - 1) / 2
 
 
+def relativistic_discriminator(real_logits: Array, fake_logits: Array) -> Array:
+    """The cross-entropy of telling which of a pair is real: `-log sigmoid(d(x) - d(G(z)))`.
+
+    Jolicoeur-Martineau 2018, arXiv 1807.00734; Huang et al. 2025, arXiv 2501.05441, equation 2.
+    Only differences count: a discriminator cannot win by pushing all generated images to one side.
+
+    Args:
+      real_logits: float `[batch]`.
+      fake_logits: float `[batch]`; image i is compared with real image i.
+
+    Returns:
+      Float `[batch]`, at least 0.
+    """
+    _assert_logits(real_logits, fake_logits)
+    return jax.nn.softplus(fake_logits - real_logits)
+
+
+def relativistic_generator(fake_logits: Array, real_logits: Array) -> Array:
+    """The generator of the paired game: `-log sigmoid(d(G(z)) - d(x))`.
+
+    Jolicoeur-Martineau 2018, arXiv 1807.00734; Huang et al. 2025, arXiv 2501.05441.
+
+    Args:
+      fake_logits: float `[batch]`.
+      real_logits: float `[batch]`; image i is compared with real image i.
+
+    Returns:
+      Float `[batch]`, at least 0.
+    """
+    _assert_logits(fake_logits, real_logits)
+    return jax.nn.softplus(real_logits - fake_logits)
+
+
+def three_term_discriminator(
+    real_logits: Array, fake_logits: Array, transformed_logits: Array
+) -> Array:
+    """The tutorials' objective: `-log D(x) - log(1 - D(G(z))) - log D(T(x))`.
+
+    It teaches the generator to make transformed images too: what T(x) does shows up in the samples
+    (arXiv 2006.10738, section 3.1, "augment reals only").
+
+    Args:
+      real_logits: float `[batch]`.
+      fake_logits: float `[batch]`.
+      transformed_logits: float `[batch]`, of the real images after T.
+
+    Returns:
+      Float `[batch]`, at least 0.
+    """
+    _assert_logits(real_logits, fake_logits, transformed_logits)
+    return minimax_discriminator(real_logits, fake_logits) + jax.nn.softplus(-transformed_logits)
+
+
 def _assert_logits(*logits: Array) -> None:
     chex.assert_rank(logits, 1)
     chex.assert_equal_shape(logits)
@@ -191,3 +251,9 @@ hinge = Loss(hinge_discriminator, hinge_generator)
 
 least_squares = Loss(least_squares_discriminator, least_squares_generator)
 """The least-squares game, arXiv 1611.04076."""
+
+relativistic = Loss(relativistic_discriminator, relativistic_generator, relativistic=True)
+"""The paired game, arXiv 1807.00734; with R1 and R2 it converges locally, arXiv 2501.05441."""
+
+three_terms = Loss(three_term_discriminator, non_saturating_generator, three_terms=True)
+"""The tutorials' game with T(x) as a third term, kept because people know it. It leaks."""

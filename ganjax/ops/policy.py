@@ -61,6 +61,7 @@ def apply(
     images: Array,
     *,
     strength: ArrayLike = 1.0,
+    probability: ArrayLike | None = None,
     first: ArrayLike = 0,
 ) -> Array:
     """Passes images through every transform of a policy, each image by itself.
@@ -76,6 +77,9 @@ def apply(
       key: a typed key.
       images: float `[batch, height, width, channels]`, nominally in [-1, 1].
       strength: at least 0, a number or a traced scalar; 0 returns the images exactly.
+      probability: of each transform to be applied to an image, in [0, 1], may be traced; None for
+        always. Below about 0.8 no generator can mistake transformed images for real ones
+        (arXiv 2006.06676, section 2.2).
       first: the number of the first image, an int or a traced scalar: where these images are a
         part of a batch, how many of it come before them.
 
@@ -90,6 +94,9 @@ def apply(
         image_key, batch_of_one = jax.random.fold_in(key, number), image[None]
         for index, transform in enumerate(policy):
             limit, own_key = _limit(transform, strength), jax.random.fold_in(image_key, index)
+            if probability is not None:  # a transform that goes nowhere returns the image exactly
+                own_key, applied_key = jax.random.split(own_key)
+                limit *= jax.random.bernoulli(applied_key, probability)
             batch_of_one = transform.op(own_key, batch_of_one, limit=limit)
         return batch_of_one[0]
 

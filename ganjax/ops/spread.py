@@ -20,6 +20,11 @@ def first(count: int, axis_name: str | None) -> int | Array:
     return 0 if axis_name is None else lax.axis_index(axis_name) * count
 
 
+def parts(axis_name: str | None) -> int:
+    """Return in how many parts the batch is."""
+    return 1 if axis_name is None else lax.axis_size(axis_name)
+
+
 def mean(tree: Tree, axis_name: str | None) -> Tree:
     """Return the mean over all parts of each array: of gradients and metrics, that of the batch."""
     if axis_name is None:

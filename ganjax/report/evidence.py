@@ -13,7 +13,8 @@ CLASSES_PICTURED, CLASSES_TABLED = 24, 20
 LEFT_OUT_LISTED = 50
 PARTS = {
     "data": "Reading and splitting the images",
-    "gan": "Training the GANs and drawing images from them",
+    "gan": "Training the GANs, drawing and selecting images",
+    "inspection": "Looking for copies and for T(x) in the images",
     "classifiers": "Training the classifiers and choosing among them",
     "test": "Looking at the test images",
 }

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from ganjax.report import answer, evidence, words
+from ganjax.report import answer, evidence, samples, words
 
 
 def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None = None) -> str:
@@ -18,7 +18,9 @@ def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None 
 
     Args:
       results: what `results.json` holds, schema 1; a part that is missing is left out of the page.
-      pictures: `real` and `generated`, uint8 `[classes, n, height, width, channels]`.
+      pictures: `real` and `generated`, uint8 `[classes, n, height, width, channels]`; of samples
+        that were thrown away `dropped`, uint8 `[k, height, width, channels]`, `dropped_labels`,
+        `dropped_copies` (bool) and `nearest`, the training images nearest to those.
 
     Returns:
       The page.
@@ -35,6 +37,9 @@ def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None 
             found for metric in words.METRICS if (found := answer.comparisons(r, metric))
         ],
         "pictures": evidence.pictures(r, pictures or {}),
+        "kept": samples.kept(r, pictures or {}),
+        "copies": samples.copies(r, pictures or {}),
+        "leaks": samples.leaks(r),
         "gan": evidence.gan(r),
         "curves": evidence.classifier_curves(r),
         "confusions": evidence.confusions(r, decisive),

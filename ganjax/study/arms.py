@@ -11,6 +11,14 @@ WITHOUT, WITH = "classical", "both"
 Every arm may choose what a smaller one may (no transforms, no generated images), so these two
 contain the choices of `real` and `generated`."""
 
+ARMS = ("real", "classical", "generated", "both")
+
+RESAMPLED = "class-balanced resampling"
+"""An entry of unbalanced studies beside the arms: that alone, to compare with."""
+
+PARTS = (0.25, 0.5, 1.0)
+"""Parts of the real images that the learning curve is drawn through."""
+
 
 class Candidate(NamedTuple):
     """One way to train the classifier.
@@ -18,10 +26,14 @@ class Candidate(NamedTuple):
     Attributes:
       ratio: part of each batch that is generated.
       strength: of the classical policy; 0 leaves images as they are.
+      balanced: whether each class is drawn as often as any other, however many images it has.
+      part: of each class's real images, the part that is trained on.
     """
 
     ratio: float
     strength: float
+    balanced: bool = False
+    part: float = 1.0
 
 
 class Entry(NamedTuple):
@@ -41,7 +53,7 @@ class Entry(NamedTuple):
 
 
 def line_up(
-    ratios: Sequence[float], strengths: Sequence[float]
+    ratios: Sequence[float], strengths: Sequence[float], *, unbalanced: bool = False
 ) -> tuple[tuple[Candidate, ...], dict[str, tuple[int, ...]]]:
     """List the candidates, and which of them each arm may choose from.
 
@@ -49,27 +61,35 @@ def line_up(
     candidates, all without generated images, by trying more strengths: the better of many tries is
     better than the better of few, and an arm must not win by having more of them.
 
+    Where classes differ in size, all but the first candidate draw them equally often: generated
+    images are of all classes alike, and must not win by that alone.
+
     Args:
       ratios: parts of a batch that may be generated, rising from 0.
       strengths: strengths of the classical policy, rising from 0.
+      unbalanced: whether classes differ in size.
 
     Returns:
-      The candidates, and for each arm the indices of its own.
+      The candidates, and for each arm the indices of its own; where classes differ in size, also
+      for `RESAMPLED`.
     """
-    crossed = [Candidate(ratio, strength) for ratio in ratios for strength in strengths]
-    without = [Candidate(0.0, strength) for strength in _more(strengths, len(crossed))]
-    candidates = tuple(dict.fromkeys([*without, *crossed]))  # shared ones are trained once
-
-    def indices(wanted: Sequence[Candidate]) -> tuple[int, ...]:
-        return tuple(candidates.index(candidate) for candidate in wanted)
+    crossed = [Candidate(r, s, unbalanced) for r in ratios for s in strengths]
+    without = [Candidate(0.0, s, unbalanced) for s in _more(strengths, len(crossed))]
+    as_it_is = Candidate(0.0, 0.0)
+    # Shared ones are trained once
+    candidates = tuple(dict.fromkeys([as_it_is, *without, *crossed]))
 
     arms = {
-        "real": indices([Candidate(0.0, 0.0)]),
-        "classical": indices(without),
-        "generated": indices([c for c in crossed if c.strength == 0]),
-        "both": indices(crossed),
+        "real": [as_it_is],
+        "classical": [as_it_is, *without],
+        "generated": [as_it_is, *(c for c in crossed if c.strength == 0)],
+        "both": [as_it_is, *crossed],
     }
-    return candidates, arms
+    if unbalanced:
+        arms[RESAMPLED] = [Candidate(0.0, 0.0, balanced=True)]
+    return candidates, {
+        arm: tuple(candidates.index(c) for c in dict.fromkeys(own)) for arm, own in arms.items()
+    }
 
 
 def _more(strengths: Sequence[float], count: int) -> list[float]:
@@ -83,6 +103,32 @@ def _more(strengths: Sequence[float], count: int) -> list[float]:
             found.append(strength)
         k += 1
     return sorted(found)
+
+
+def learning_curve(
+    candidates: tuple[Candidate, ...], strengths: Sequence[float]
+) -> tuple[tuple[Candidate, ...], dict[str, tuple[int, ...]]]:
+    """Add candidates that train on a part of the real images alone, at one strength for all.
+
+    They compete with nobody: they tell what more real images would be worth.
+
+    Args:
+      candidates: those that compete.
+      strengths: of the classical policy, as for `line_up`; the curve is drawn at the middle one.
+
+    Returns:
+      All candidates, and one index for each of `PARTS`, under the name that `part_name` gives it.
+    """
+    whole = Candidate(0.0, strengths[len(strengths) // 2], candidates[-1].balanced)
+    curve = [whole._replace(part=part) for part in PARTS]
+    found = tuple(dict.fromkeys([*candidates, *curve]))
+    names = map(part_name, PARTS)
+    return found, {name: (found.index(c),) for name, c in zip(names, curve, strict=True)}
+
+
+def part_name(part: float) -> str:
+    """Name a point of the learning curve, as "25% of the real images"."""
+    return f"{part:.0%} of the real images"
 
 
 def choose(

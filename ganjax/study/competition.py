@@ -2,10 +2,11 @@
 
 Replicates side by side run this program each in a row of its own (`training.side_by_side`).
 
-Candidates differ only in two traced numbers, the ratio of generated images and the strength of the
-transforms; their initial weights, their draws of real images and their numbers of updates are the
-same. All train side by side by `vmap`; but on a CPU, where products of many large matrices are
-slower than their parts, candidates on larger images take turns within the same compiled call.
+Candidates differ only in a few traced numbers: the ratio of generated images, the strength of the
+transforms, which real images are drawn and how often. Their initial weights, their draws of real
+images and their numbers of updates are the same. All train side by side by `vmap`; but on a CPU,
+where products of many large matrices are slower than their parts, candidates on larger images take
+turns within the same compiled call.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 
@@ -58,14 +60,30 @@ class Images(NamedTuple):
     validation: Resident
 
 
+class Ways(NamedTuple):
+    """How the candidates train, float32 `[candidates]` each.
+
+    Attributes:
+      ratios: part of each batch that is generated.
+      strengths: of the transforms.
+      balanced: 1 where each class is drawn equally often, 0 where each image is.
+      parts: of each class's real images, the part that is drawn from, above 0, at most 1.
+    """
+
+    ratios: Array | np.ndarray
+    strengths: Array | np.ndarray
+    balanced: Array | np.ndarray
+    parts: Array | np.ndarray
+
+
 class Competition(NamedTuple):
     """The pure functions of a competition.
 
     Attributes:
       init: `key -> Entrants`.
-      advance: `(entrants, (images, ratios, strengths), key, *, steps) -> (entrants, metrics)`,
-        jitted: `steps` updates of every classifier, then one look at the validation part. The
-        metrics are its accuracies, `{"accuracy": [candidates]}`. The entrants are donated.
+      advance: `(entrants, (images, Ways), key, *, steps) -> (entrants, metrics)`, jitted: `steps`
+        updates of every classifier, then one look at the validation part. The metrics are its
+        accuracies, the mean over classes, `{"accuracy": [candidates]}`. The entrants are donated.
       predict: `(variables [entries, seeds], images uint8) -> int32 [entries, seeds, images]`.
     """
 
@@ -96,25 +114,26 @@ def competition(
 
     @partial(jax.jit, static_argnames="steps", donate_argnums=0)
     def advance(
-        entrants: Entrants, data: tuple[Images, Array, Array], key: Key, *, steps: int
+        entrants: Entrants, data: tuple[Images, Ways], key: Key, *, steps: int
     ) -> tuple[Entrants, Metrics]:
-        images, ratios, strengths = data
+        images, ways = data
         keys = jax.random.split(key, seeds)  # the same for every candidate: batches are paired
 
         def one_candidate(inputs):
-            states, ratio, strength = inputs
+            states, way = inputs
             draw = partial(
                 mixed_batch,
                 real=images.fit,
                 generated=images.generated,
-                ratio=ratio,
+                ratio=way.ratios,
                 batch_size=batch_size,
+                weights=row_weights(images.fit.labels, way.balanced, way.parts),
             )
-            train = partial(_train, classifier, draw, images.validation, strength, steps)
+            train = partial(_train, classifier, draw, images.validation, way.strengths, steps)
             return jax.vmap(train)(states, keys)
 
         across = _across(images.fit.images.shape[1])
-        state, accuracy, loss = across(one_candidate, (entrants.state, ratios, strengths))
+        state, accuracy, loss = across(one_candidate, (entrants.state, ways))
         accuracy, loss = accuracy.mean(axis=1), loss.mean(axis=1)
         return _keep_best(entrants, state, accuracy, loss), {"accuracy": accuracy}
 
@@ -148,7 +167,10 @@ def _train(
     state: ClassifierState,
     key: Key,
 ) -> tuple[ClassifierState, Array, Array]:
-    """Update one classifier; return it, its accuracy and its cross-entropy on validation."""
+    """Update one classifier; return it, its accuracy and its cross-entropy on validation.
+
+    Both are means over classes, so that in a long tail the small ones are heard too.
+    """
 
     def body(state: ClassifierState, _):
         batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
@@ -156,9 +178,17 @@ def _train(
 
     state, _ = lax.scan(body, state, None, length=steps)
     logits = classifier.logits(state, normalise(validation.images))
-    accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == validation.labels)
+    right = jnp.argmax(logits, axis=-1) == validation.labels
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, validation.labels)
-    return state, accuracy, jnp.mean(losses)
+    weights = _class_weights(validation.labels, logits.shape[-1])
+    return state, jnp.mean(weights * right), jnp.mean(weights * losses)
+
+
+def _class_weights(labels: Array, classes: int) -> Array:
+    """Weigh images so that classes weigh the same, float32 `[images]`; their mean is 1."""
+    counts = jnp.bincount(labels, length=classes)
+    present = jnp.sum(counts > 0)
+    return labels.shape[0] / (present * counts[labels])
 
 
 def _keep_best(
@@ -193,7 +223,12 @@ def _predict(classifier: Classifier, variables: Variables, images: Array) -> Arr
 
 
 def mixed_batch(
-    key: Key, real: Resident, generated: Resident, ratio: Array, batch_size: int
+    key: Key,
+    real: Resident,
+    generated: Resident,
+    ratio: Array,
+    batch_size: int,
+    weights: Array | None = None,
 ) -> Batch:
     """Draw a batch whose first `round(ratio * batch_size)` images are generated, the rest real.
 
@@ -206,12 +241,17 @@ def mixed_batch(
       generated: the generated ones.
       ratio: float32 scalar in [0, 1], may be traced.
       batch_size: images in all.
+      weights: how often each real image is drawn, float32 `[real]`, with mean 1; None for all
+        equally often.
 
     Returns:
       A normalised batch.
     """
     real_key, generated_key = jax.random.split(key)
     of_real = jax.random.randint(real_key, (batch_size,), 0, real.labels.shape[0])
+    if weights is not None:
+        weighted = _weighted_rows(real_key, weights, batch_size)
+        of_real = jnp.where(jnp.all(weights == 1), of_real, weighted)
     of_generated = jax.random.randint(generated_key, (batch_size,), 0, generated.labels.shape[0])
     is_generated = jnp.arange(batch_size) < jnp.round(ratio * batch_size)
     images = jnp.where(
@@ -221,6 +261,29 @@ def mixed_batch(
     )
     labels = jnp.where(is_generated, generated.labels[of_generated], real.labels[of_real])
     return Batch(normalise(images), labels)
+
+
+def row_weights(labels: Array, balanced: Array, part: Array) -> Array:
+    """Return how often each row of a set is drawn, float32 `[n]`, with mean 1.
+
+    Args:
+      labels: int32 `[n]`.
+      balanced: above 0, classes are drawn equally often, else rows are.
+      part: of each class's rows, the first so many are drawn, at least one.
+    """
+    order = jnp.argsort(labels, stable=True)
+    begins, ends = (jnp.searchsorted(labels[order], labels, side=s) for s in ("left", "right"))
+    rank = jnp.argsort(order) - begins  # within the class
+    drawn = jnp.maximum(jnp.round(part * (ends - begins)), 1)
+    weights = (rank < drawn) * jnp.where(balanced > 0, 1 / drawn, 1.0)
+    return weights * (labels.shape[0] / jnp.sum(weights))
+
+
+def _weighted_rows(key: Key, weights: Array, count: int) -> Array:
+    """Draw rows, int32 `[count]`, each as often as its weight says; the weights' mean is 1."""
+    rows = weights.shape[0]
+    places = jax.random.uniform(key, (count,)) * rows
+    return jnp.minimum(jnp.searchsorted(jnp.cumsum(weights), places, side="right"), rows - 1)
 
 
 def _across(size: int) -> Callable:

@@ -7,6 +7,7 @@ from ganjax.config import StudyConfig
 from ganjax.data import quarantine, sources, splits
 from ganjax.data.listing import Bad
 from ganjax.data.reading import read
+from ganjax.errors import UserError
 from ganjax.progress import Progress
 
 
@@ -47,7 +48,8 @@ def prepare(
       progress: where to tell how far it is.
 
     Raises:
-      UserError: the source cannot be used, or its test images are among its training images.
+      UserError: the source cannot be used, or its test images are among its training images, or
+        the pool of generated images is smaller than the number of classes.
     """
     source = read(images or config.source, config.data_dir, config.reading, cache, progress)
     if out is not None:
@@ -58,6 +60,12 @@ def prepare(
         seed=config.seed,
         ledger=out and out / "sealed_test.json",
     )
+    classes = len(pool.class_names)
+    if config.pool < classes:
+        raise UserError(
+            f"--pool {config.pool} is less than one generated image for each of {classes} classes: "
+            f"give --pool {classes} or more"
+        )
     draws = [
         splits.draw(
             pool,

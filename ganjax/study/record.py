@@ -1,7 +1,7 @@
 """What a finished replicate leaves in its folder."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,14 @@ class Record:
       labels: of the test images, int32 `[n]`.
       predictions: int32 `[arms, seeds, n]`, arms in the order of `entries`.
       real: pictures of the draw, uint8 `[classes, k, h, w, c]`.
-      generated: pictures of the GAN, likewise.
+      generated: pictures of the GAN, likewise: of its samples that were kept.
+      inspection: how samples were selected, and whether they are copies or carry T(x), as JSON
+        values.
+      dropped: pictures of samples that were thrown away, uint8 `[k, h, w, c]`.
+      dropped_labels: their classes, int32 `[k]`.
+      dropped_copies: whether each was dropped as a copy, rather than as not selected, bool `[k]`.
+      nearest: the training image nearest to each of these copies, uint8 `[copies, h, w, c]`;
+        none where that is not known.
     """
 
     entries: dict[str, Entry]
@@ -42,6 +49,17 @@ class Record:
     predictions: np.ndarray
     real: np.ndarray
     generated: np.ndarray
+    inspection: dict[str, Any] = field(
+        default_factory=dict
+    )  # records of earlier versions have none
+    dropped: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8))
+    dropped_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    dropped_copies: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    nearest: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8))
+
+    def pictures(self) -> dict[str, np.ndarray]:
+        """Return what a report shows of it, by name."""
+        return {name: getattr(self, name) for name in _PICTURES}
 
     def save(self, folder: Path) -> None:
         """Write the record; it counts as finished when `record.json`, written last, is there."""
@@ -63,7 +81,8 @@ class Record:
         numbers = json.loads((folder / "record.json").read_text())
         numbers["entries"] = {arm: Entry(**entry) for arm, entry in numbers["entries"].items()}
         with np.load(folder / "record.npz", allow_pickle=False) as arrays:
-            return cls(**numbers, **{name: arrays[name] for name in _ARRAYS})
+            return cls(**numbers, **{name: arrays[name] for name in _ARRAYS if name in arrays})
 
 
-_ARRAYS = ("labels", "predictions", "real", "generated")
+_PICTURES = ("real", "generated", "dropped", "dropped_labels", "dropped_copies", "nearest")
+_ARRAYS = ("labels", "predictions", *_PICTURES)

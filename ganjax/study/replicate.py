@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +17,12 @@ from ganjax.data.splits import Draw, SealedTest
 from ganjax.models import parameter_count
 from ganjax.progress import Progress
 from ganjax.study.arms import Candidate, Entry, choose
-from ganjax.study.competition import Competition, Entrants, Images
+from ganjax.study.competition import Competition, Entrants, Images, Ways
+from ganjax.study.inspection import inspect, nearest_to_copies
+from ganjax.study.pool import Pool, Wanted, make_pools
 from ganjax.study.record import Record
-from ganjax.synthesis import together
 from ganjax.synthesis.description import Description
-from ganjax.synthesis.trained import Trained
+from ganjax.synthesis.sift import COPY
 from ganjax.training import side_by_side
 from ganjax.training.loop import train
 from ganjax.typing import Key
@@ -69,14 +70,14 @@ class Outcome(NamedTuple):
     """What the training of one replicate gave, before its look at the test set.
 
     Attributes:
-      gan: its GAN.
-      pool: the images that it generated, as host arrays.
+      pool: its generated images, as host arrays, and what is known of their making.
+      inspection: what was found of them.
       entrants: its classifiers, as host arrays.
       curves: their accuracies on validation.
     """
 
-    gan: Trained
-    pool: Resident
+    pool: Pool
+    inspection: dict[str, Any]
     entrants: Entrants
     curves: Curves
 
@@ -110,26 +111,34 @@ def run(
     keys = [jax.random.split(jax.random.fold_in(root, own.number), 3) for own in replicates]
     gan_keys, pool_keys, classifier_keys = zip(*keys, strict=True)
     with _timed(seconds, "gan"):
-        gans = together.train_together(
+        pools = make_pools(
+            contest.config,
             [
-                together.Assignment(own.folder, own.draw.fit, own.draw.validation, key)
-                for own, key in zip(replicates, gan_keys, strict=True)
+                Wanted(own.folder, own.draw, *own_keys)
+                for own, *own_keys in zip(replicates, gan_keys, pool_keys, strict=True)
             ],
             contest.description,
             shared=shared / "gans",
             upkeep=upkeep,
             progress=progress,
         )
-        pools = [
-            Resident(*gan.sample(key, contest.config.pool, progress))
-            for gan, key in zip(gans, pool_keys, strict=True)
+    with _timed(seconds, "inspection"):
+        inspections = [
+            inspect(contest.config, own.number, own.draw, pool, pool_key, progress)
+            for own, pool, pool_key in zip(replicates, pools, pool_keys, strict=True)
         ]
     with _timed(seconds, "classifiers"):
         entrants, curves = _compete(
-            contest, replicates, pools, classifier_keys, shared, upkeep, progress
+            contest,
+            replicates,
+            [pool.images for pool in pools],
+            classifier_keys,
+            shared,
+            upkeep,
+            progress,
         )
     share = {name: round(spent / len(replicates), 3) for name, spent in seconds.items()}
-    outcomes = map(Outcome, gans, pools, entrants, curves)
+    outcomes = map(Outcome, pools, inspections, entrants, curves)
     return [
         _conclude(contest, own, outcome, sealed, dict(share))
         for own, outcome in zip(replicates, outcomes, strict=True)
@@ -148,14 +157,14 @@ def _compete(
     """Train the classifiers of all replicates side by side, or go on where they stopped."""
     config, competition = contest.config.classifier, contest.competition
     group = side_by_side.group(len(replicates))
-    ratios, strengths = (
-        np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True)
+    ways = Ways(
+        *(np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True))
     )
     init_keys, batch_keys = zip(*[jax.random.split(key) for key in keys], strict=True)
     # A pool is a host array: it goes straight to the device of its own row
     data = group.stack(
         [
-            (Images(to_device(draw.fit), pool, to_device(draw.validation)), ratios, strengths)
+            (Images(to_device(draw.fit), pool, to_device(draw.validation)), ways)
             for (_, draw, _), pool in zip(replicates, pools, strict=True)
         ]
     )
@@ -209,11 +218,11 @@ def _conclude(
         entries=entries,
         validation=accuracy.tolist(),
         curves=outcome.curves,
-        history=outcome.gan.history,
-        signs=outcome.gan.signs,
-        kept=outcome.gan.update,
+        history=outcome.pool.history,
+        signs=outcome.pool.signs,
+        kept=outcome.pool.kept,
         parameters={
-            **outcome.gan.parameters(),
+            **outcome.pool.parameters,
             "classifier": parameter_count(entrants.best) // classifiers,
         },
         seconds=seconds,
@@ -221,8 +230,15 @@ def _conclude(
         predictions=judgement.predictions,
         real=_pictures(draw.fit.images, draw.fit.labels, classes),
         generated=_pictures(
-            np.asarray(outcome.pool.images), np.asarray(outcome.pool.labels), classes
+            np.asarray(outcome.pool.images.images),
+            np.asarray(outcome.pool.images.labels),
+            classes,
         ),
+        inspection=outcome.inspection,
+        dropped=outcome.pool.dropped.images,
+        dropped_labels=outcome.pool.dropped.labels,
+        dropped_copies=outcome.pool.dropped.reasons == COPY,
+        nearest=nearest_to_copies(outcome.pool, draw.fit),
     )
     record.save(replicate.folder)
     return record

@@ -16,7 +16,7 @@ from ganjax.metrics import (
     p_value,
     replicates_to_tell,
 )
-from ganjax.study.arms import WITH, WITHOUT, Candidate
+from ganjax.study.arms import ARMS, WITH, WITHOUT, Candidate
 from ganjax.study.record import Record
 
 SCHEMA = 1
@@ -76,9 +76,7 @@ def comparisons(records: Sequence[Record]) -> list[dict[str, Any]]:
     """
     pairs = [(WITH, WITHOUT)]
     pairs += [
-        (arm, baseline)
-        for baseline, arm in combinations(records[0].entries, 2)
-        if (arm, baseline) not in pairs
+        (arm, baseline) for baseline, arm in combinations(ARMS, 2) if (arm, baseline) not in pairs
     ]
     rows, p_values = [], []
     for metric in METRICS:

@@ -94,18 +94,18 @@ def _study(
     seconds = {"data": round(perf_counter() - start, 3)}
 
     contest = assemble(config, prepared)
-    discriminator, classical = policies(config)
+    gan = contest.description.config
+    progress.say(gan.in_words(len(prepared.draws[0].fit) / len(prepared.pool.class_names)))
+    discriminator, classical = policies(contest)
     progress.say(f"T(x) in the discriminator: {discriminator}")
     progress.say(f"classical policy: {classical}")
     records = _records(contest, prepared, out, side_by_side, upkeep, progress)
-    for part in ("gan", "classifiers", "test"):
-        seconds[part] = round(sum(record.seconds[part] for record in records), 3)
+    for part in ("gan", "inspection", "classifiers", "test"):
+        seconds[part] = round(sum(record.seconds.get(part, 0.0) for record in records), 3)
     seconds["total"] = round(sum(seconds.values()), 3)
 
     found = summarise(prepared, contest, records, seconds, command)
-    write_arrays_atomically(
-        out / "pictures.npz", real=records[0].real, generated=records[0].generated
-    )
+    write_arrays_atomically(out / "pictures.npz", **records[0].pictures())
     write_json_atomically(out / "results.json", found)
     return found
 
@@ -162,7 +162,10 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
     _, size, _, channels = fit.images.shape
     classes = len(fit.class_names)
     c = config.classifier
-    candidates, own = arms.line_up(c.ratios, c.strengths)
+    candidates, own = arms.line_up(c.ratios, c.strengths, unbalanced=config.imbalance > 1)
+    if c.learning_curve:
+        candidates, curve = arms.learning_curve(candidates, c.strengths)
+        own |= curve
     return Contest(
         config=config,
         candidates=candidates,
@@ -188,7 +191,7 @@ def dry_run(
     gan = jax.eval_shape(contest.description.build().init, jax.random.key(0))
     entrants = jax.eval_shape(contest.competition.init, jax.random.key(0))
     c = config.classifier
-    discriminator, classical = policies(config)
+    discriminator, classical = policies(contest)
     classifiers = len(contest.candidates) * c.seeds
     counts = {
         "generator": parameter_count(gan.generator),
@@ -204,15 +207,27 @@ def dry_run(
         f"each replicate: {len(fit)} images to train on, {len(prepared.draws[0].validation)} "
         "to choose by",
         "parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()),
-        f"updates: {config.replicates} GANs x {config.gan.updates:,}; "
+        contest.description.config.in_words(len(fit) / len(fit.class_names)),
+        f"updates: {config.replicates} GANs x {contest.description.updates:,}; "
         f"{config.replicates} x {classifiers} classifiers x {c.updates:,}",
         f"replicates at a time: {size}, on {group(size).mesh.size} of {jax.device_count()} devices",
         f"T(x) in the discriminator: {discriminator}",
         f"classical policy: {classical}",
+        f"samples to learn from: {_selection(config)}",
         f"memory for states and images: about {max(held / 1e9, 0.01):.2f} GB, "
         "activations and compilation apart",
     ]
     return [*lines, json.dumps(to_json(config), indent=2)]
+
+
+def _selection(config: StudyConfig) -> str:
+    """Say which samples get into a pool."""
+    if config.sham != "none":
+        return f"none, a sham in their place: {config.sham}"
+    if config.select == "none":
+        return "all but copies of training images"
+    part = "" if config.keep_fraction is None else f", {config.keep_fraction:.0%} of each class"
+    return f"selected by {config.select}{part}, without copies of training images"
 
 
 def _begin(config: StudyConfig, out: Path) -> dict[str, Any] | None:

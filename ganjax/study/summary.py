@@ -1,4 +1,21 @@
-"""`results.json`, put together from the records of all replicates."""
+"""`results.json`, put together from the records of all replicates.
+
+Its part `samples` tells what was done with generated images before classifiers saw them, and what
+was found of them:
+
+    select       what was asked for: "none", "agreement", "discriminator" or "validation"
+    replicates   one entry each, of
+      selection    by, keep_fraction: the filter that was used; scores: where validation chose it,
+                   by, keep_fraction and score (minus the cross-entropy on validation; null where it
+                   has none) of each filter; kept, copies_dropped, unselected_dropped: samples of
+                   each class; notes: what could not be had, in words
+      copies       what `ganjax.synthesis.audit.Audit` says of about 1000 samples as they came from
+                   the generator; or not_audited: why
+      leaks        held_out, looked_at: images; transforms: what `ganjax.synthesis.leak.Leak` says
+                   of each; or not_looked_for: why
+
+Records of earlier versions have no entry, and an empty one stands for it.
+"""
 
 from typing import Any
 
@@ -7,9 +24,16 @@ from ganjax.config import StudyConfig, to_json
 from ganjax.data import quarantine
 from ganjax.ops import policy
 from ganjax.study import arms, results
+from ganjax.study.minority import minority
 from ganjax.study.prepare import Prepared
 from ganjax.study.record import Record
 from ganjax.study.replicate import Contest
+from ganjax.study.worth import worth
+
+SHAMS = {
+    "copies": "A check of the study itself: what it calls generated are training images once more.",
+    "noise": "A check of the study itself: what it calls generated is noise.",
+}
 
 
 def summarise(
@@ -21,26 +45,44 @@ def summarise(
 ) -> dict[str, Any]:
     """Put together `results.json`; its fields are documented in the README."""
     config = contest.config
+    verdict = results.verdict(records, contest.candidates, config.smallest_gain)
+    gain_is_worth = worth(
+        records, fit_per_class=len(prepared.draws[0].fit) / len(prepared.pool.class_names)
+    )
+    if config.sham != "none":
+        verdict["details"].insert(0, SHAMS[config.sham])
+    if gain_is_worth:
+        verdict["details"].append(gain_is_worth["text"])
+    fit = prepared.draws[0].fit
+    of_few = minority(records, fit.counts().tolist(), fit.class_names)
+    if of_few:
+        verdict["details"].append(of_few["text"])
     return {
         "schema": results.SCHEMA,
         **_question(config, prepared),
         "arms": _arms(contest, records, len(prepared.pool.class_names)),
         "comparisons": results.comparisons(records),
-        "verdict": results.verdict(records, contest.candidates, config.smallest_gain),
+        "verdict": verdict,
+        "worth": gain_is_worth,
+        "minority": of_few,
         "validation": _validation(contest, records),
         "gan": {
             "history": [record.history for record in records],
             "signs": [record.signs for record in records],
             "kept": [record.kept for record in records],
-            "updates": config.gan.updates,
+            "updates": contest.description.updates,
             "parameters": {
                 name: records[0].parameters[name] for name in ("generator", "discriminator")
             },
         },
         "classifier": _classifier(config, records[0]),
+        "samples": {
+            "select": config.select,
+            "replicates": [record.inspection for record in records],
+        },
         "policy": {
-            "discriminator": policies(config)[0],
-            "classical": policies(config)[1],
+            "discriminator": policies(contest)[0],
+            "classical": policies(contest)[1],
         },
         "seconds": seconds,
         "environment": {
@@ -51,12 +93,11 @@ def summarise(
     }  # fmt: skip
 
 
-def policies(config: StudyConfig) -> tuple[str, str]:
+def policies(contest: Contest) -> tuple[str, str]:
     """Say in words what T(x) is in the discriminator, and what the classical policy is."""
-    gan = config.gan
     return (
-        policy.describe(recipe.POLICIES[gan.augment], gan.augment_strength),
-        policy.describe(recipe.classifier_policy(config.classifier)),
+        recipe.policy_in_words(contest.description.config),
+        policy.describe(recipe.classifier_policy(contest.config.classifier)),
     )
 
 
@@ -97,14 +138,14 @@ def _arms(contest: Contest, records: list[Record], classes: int) -> dict[str, An
             updates=c.updates,
             batch_size=c.batch_size,
         )
-        for arm in contest.arms
+        for arm in arms.ARMS
     }
 
 
 def _validation(contest: Contest, records: list[Record]) -> dict[str, Any]:
     """Arrange every candidate's accuracy by replicate, ratio and strength."""
-    ratios = sorted({ratio for ratio, _ in contest.candidates})
-    strengths = sorted({strength for _, strength in contest.candidates})
+    ratios = sorted({candidate.ratio for candidate in contest.candidates})
+    strengths = sorted({candidate.strength for candidate in contest.candidates})
     return {
         "ratios": ratios,
         "strengths": strengths,
@@ -122,6 +163,7 @@ def _classifier(config: StudyConfig, first: Record) -> dict[str, Any]:
             "arms": {
                 arm: [row[entry.candidate] for row in first.curves["accuracy"]]
                 for arm, entry in first.entries.items()
+                if arm in arms.ARMS
             },
         },
         "parameters": first.parameters["classifier"],
@@ -135,6 +177,13 @@ def _table(
     ratios: list[float],
     strengths: list[float],
 ) -> list[list[float | None]]:
-    """Arrange a number per candidate by ratio and strength; None where none was tried."""
-    found = dict(zip(candidates, values, strict=True))
-    return [[found.get(arms.Candidate(r, s)) for s in strengths] for r in ratios]
+    """Arrange a number per candidate by ratio and strength; None where none was tried.
+
+    Where classes are drawn equally often, the one candidate that does not so is left out.
+    """
+    found = {
+        (c.ratio, c.strength): value
+        for c, value in zip(candidates, values, strict=True)
+        if c.part == 1
+    }
+    return [[found.get((r, s)) for s in strengths] for r in ratios]

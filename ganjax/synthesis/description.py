@@ -68,13 +68,19 @@ class Description:
         """The number of classes, or None without labels."""
         return len(self.class_names) or None
 
+    @property
+    def updates(self) -> int:
+        """The updates of each network; a description's configuration is complete."""
+        assert self.config.updates is not None
+        return self.config.updates
+
     def build(self) -> GAN:
         """Return the GAN's functions; equal descriptions share them, and what they compile to."""
         return _build(self)
 
     def rhythm(self) -> Rhythm:
         """Return what happens how often: by the configuration alone, so that it repeats."""
-        updates = self.config.updates
+        updates = self.updates
         steps = max(1, min(updates // CALLS, MOST_STEPS_PER_CALL))
 
         def calls(times: int) -> int:
@@ -83,13 +89,28 @@ class Description:
         return Rhythm(steps, calls(LOOKS), calls(ANCHORS))
 
 
-def describe(config: GANConfig, dataset: Dataset, *, conditional: bool = True) -> Description:
-    """Describe the generator that a configuration would train on a data set."""
+def describe(
+    config: GANConfig,
+    dataset: Dataset,
+    *,
+    conditional: bool = True,
+    images: int | None = None,
+) -> Description:
+    """Describe the generator that a configuration would train on a data set.
+
+    Args:
+      config: what is not given in it is filled in by the images.
+      dataset: the training images, or one of them.
+      conditional: whether the generator knows the labels.
+      images: how many training images there are; by default as many as `dataset` has.
+    """
     _, height, width, channels = dataset.images.shape
     if height != width:
         raise UserError(f"a GAN makes square images, not {height}x{width}")
     names = dataset.class_names if conditional else ()
-    config = replace(config.for_size(height), precision=recipe.precision(config.precision))
+    per_class = (len(dataset) if images is None else images) / len(dataset.class_names)
+    config = config.for_data(height, per_class)
+    config = replace(config, precision=recipe.precision(config.precision))
     return Description(config, height, channels, tuple(names), dataset.name)
 
 

@@ -18,13 +18,22 @@ from ganjax.errors import UserError, quoted
 from ganjax.progress import Progress, Silent
 from ganjax.synthesis import trained_on
 from ganjax.synthesis.description import Description
+from ganjax.synthesis.judge import checksum
 from ganjax.synthesis.sample import labels_in_turn, sampled
+from ganjax.synthesis.screening import Screening, screening
+from ganjax.synthesis.sift import sifted
 from ganjax.synthesis.trained import Trained, load
+from ganjax.synthesis.trained_on import Parts
+from ganjax.synthesis.truncation import truncated
 from ganjax.synthesis.wish import Wish, in_turn, of_each, to_balance
 from ganjax.training import GANState
 from ganjax.training.watch import sampling_variables
 
 REAL_AT_A_TIME = 256
+
+COLUMNS = ("candidate", "copies_dropped", "unselected_dropped")
+"""Of each image that was screened: which of its group's candidates it is (below 128 the one that
+would have been made without a screen), and how many were dropped before it."""
 
 
 class Written(NamedTuple):
@@ -52,7 +61,9 @@ def synthesize(
     """Write labelled images from a trained GAN, with a manifest; cut off, the same call goes on.
 
     The same wish is the same bytes. Image i of a seed is the same however many there are, where
-    classes take turns as they do for a count. Real images are read only where the wish needs them.
+    classes take turns as they do for a count. Copies of training images are dropped and replaced,
+    unless the wish is to keep them; where the training images cannot be read again, the manifest
+    says so.
 
     Args:
       run: folder of a training, of a study's replicate, or of a study: then its first replicate.
@@ -72,11 +83,15 @@ def synthesize(
     folder = _generator_folder(run, progress)
     _check_place(out, folder)
     gan = load(folder, say=progress.say)
+    if wish.truncation is not None:
+        gan = truncated(gan, wish.truncation)
     wanted = _wanted(wish, folder, gan.description, progress)
-    real = _real(folder, gan.description, progress) if wish.include_real else None
-    contents = _contents(gan, wanted, real, wish.seed, facts={"command": wish.command(run)})
+    images = _images(folder, gan.description, progress)
+    real = _real(images, gan.description) if wish.include_real else None
+    passed = screening(gan, wish.filter, wish.keep_copies, images, wish.seed, progress)
+    contents = _contents(gan, wanted, real, wish, run, passed)
     _warn_of_empty(contents, progress)
-    make = _maker(gan, contents, real, wish.seed)
+    make = _maker(gan, contents, real, wish.seed, passed)
     anew = write_set(out, contents, make, form=wish.form, command=command, progress=progress)
     return Written(contents.real, len(contents) - contents.real, anew)
 
@@ -134,31 +149,39 @@ def _wanted(wish: Wish, folder: Path, description: Description, progress: Progre
     return to_balance(counts)
 
 
-def _real(folder: Path, description: Description, progress: Progress) -> Dataset | Unread:
-    """Return the real images, if they are those that the generator knows."""
+def _images(folder: Path, description: Description, progress: Progress) -> Parts | str:
+    """Return the real images, if they are those that the generator knows; or why there are none."""
+    try:
+        found = trained_on.parts(folder, progress)
+        if trained_on.is_as_recorded(found.fit, folder, description):
+            return found
+    except (UserError, OSError) as error:
+        return str(error)
+    return (
+        f"{quoted(description.source)} has changed since the GAN was trained on it (other classes, "
+        "sizes or numbers of images)"
+    )
+
+
+def _real(images: Parts | str, description: Description) -> Dataset | Unread:
+    """Return the training images that are to be exported with the generated ones."""
     if description.classes is None:
         raise UserError(
             "--include-real: this GAN was trained without labels (--no-conditional), so its images "
             "cannot join the real ones' classes"
         )
-    images = trained_on.real_images(folder, progress)
-    shape = images.take(np.zeros(1, np.int64)).images.shape[1:]
-    counts = np.bincount(images.labels, minlength=len(images.class_names))
-    recorded = trained_on.recorded_counts(folder)
-    if (
-        tuple(images.class_names) != description.class_names
-        or shape != (description.size, description.size, description.channels)
-        or (recorded is not None and not np.array_equal(counts, recorded))
-    ):
-        raise UserError(
-            f"--include-real: {quoted(description.source)} has changed since the GAN was trained "
-            "on it (other classes, sizes or numbers of images): leave --include-real out"
-        )
-    return images
+    if isinstance(images, str):
+        raise UserError(f"--include-real: {images}: leave --include-real out")
+    return images.fit
 
 
 def _contents(
-    gan: Trained, wanted: np.ndarray, real: Dataset | Unread | None, seed: int, facts: dict
+    gan: Trained,
+    wanted: np.ndarray,
+    real: Dataset | Unread | None,
+    wish: Wish,
+    run: Path,
+    passed: Screening,
 ) -> Contents:
     description = gan.description
     labels = labels_in_turn(wanted)
@@ -168,37 +191,30 @@ def _contents(
         labels=labels if real is None else np.concatenate([real.labels, labels]),
         real=0 if real is None else len(real),
         digest="" if real is None else _digest(real),
-        seed=seed,
+        seed=wish.seed,
         model=weights_checksum(gan.state),
         configuration={
             "jax": environment.version("jax"),
             "jaxlib": environment.version("jaxlib"),
             "backend": jax.default_backend(),
+            "truncation": wish.truncation,
+            **passed.configuration,
         },
         facts={
-            **facts,
+            "command": wish.command(run),
             "trained_on": description.source,
             "updates": gan.update,
             "gan": asdict(description.config),
+            **passed.facts,
         },
+        columns=COLUMNS if passed.screen else (),
+        totals=COLUMNS[1:] if passed.screen else (),
     )
 
 
 def weights_checksum(state: GANState) -> str:
-    """Return the SHA-256 of all that images are drawn from, in hexadecimal.
-
-    It is that of, for each array by the order of its path, the line `PATH DTYPE SHAPE` and the
-    array's bytes.
-    """
-    found = hashlib.sha256()
-    leaves = jax.tree_util.tree_leaves_with_path(sampling_variables(state))
-    named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
-    for name, leaf in sorted(named.items()):
-        array = np.asarray(leaf, order="C")
-        shape = "x".join(map(str, array.shape))
-        found.update(f"{name} {array.dtype} {shape}\n".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
+    """Return the SHA-256 of all that images are drawn from, in hexadecimal, by `checksum`."""
+    return checksum(sampling_variables(state))
 
 
 def _real_batches(real: Dataset | Unread, first: int) -> Iterator[Dataset]:
@@ -214,7 +230,9 @@ def _digest(real: Dataset | Unread) -> str:
     return found.hexdigest()
 
 
-def _maker(gan: Trained, contents: Contents, real: Dataset | Unread | None, seed: int) -> Make:
+def _maker(
+    gan: Trained, contents: Contents, real: Dataset | Unread | None, seed: int, passed: Screening
+) -> Make:
     """Return what makes a set's images from any number on: the real ones, then the others."""
     key = jax.random.key(seed)
     own = contents.labels[contents.real :]
@@ -224,8 +242,17 @@ def _maker(gan: Trained, contents: Contents, real: Dataset | Unread | None, seed
             for batch in _real_batches(real, first):
                 yield Images(batch.images, files=batch.files)
         skipped = max(first - contents.real, 0)
-        for drawn in sampled(gan.gan, gan.state, key, own, first=skipped, scored=True):
-            yield Images(drawn.images, scores=drawn.scores)
+        if passed.screen is None:
+            for drawn in sampled(gan.gan, gan.state, key, own, first=skipped, scored=True):
+                yield Images(drawn.images, scores=drawn.scores)
+            return
+        for kept in sifted(
+            gan.gan, gan.state, key, own, passed.screen,
+            first=skipped, class_names=contents.class_names,
+        ):  # fmt: skip
+            numbers = (kept.candidates, kept.copies, kept.unselected)
+            columns = dict(zip(COLUMNS, numbers, strict=True))
+            yield Images(kept.images, scores=kept.scores, numbers=columns)
 
     return make
 

@@ -65,7 +65,7 @@ def train_together(
     progress = progress or Silent()
     for own in assignments:
         descriptions.write(own.folder, description, own.dataset.labels)
-    updates = description.config.updates
+    updates = description.updates
     waiting = [own for own in assignments if _updates_done(own.folder) < updates]
     if waiting:
         _train_and_part(waiting, description, shared, upkeep, progress)
@@ -84,7 +84,7 @@ def _train_and_part(
     progress: Progress,
 ) -> None:
     """Train all of the GANs, and save each one's final state in its folder."""
-    updates, rhythm = description.config.updates, description.rhythm()
+    updates, rhythm = description.updates, description.rhythm()
     group = side_by_side.group(len(assignments))
     init, call, look = descriptions.compiled(description)
     keys = [own.key for own in assignments]

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from ganjax import recipe
 from ganjax.config import COMMAND, TrainConfig, Upkeep, claim_folder, to_json
 from ganjax.data import loader, opened, quarantine, sources, splits
 from ganjax.data.atomic import write_bytes_atomically, write_json_atomically
@@ -17,9 +18,7 @@ from ganjax.data.export import png
 from ganjax.data.lock import hold
 from ganjax.data.reading import tell
 from ganjax.models import parameter_count
-from ganjax.ops import policy
 from ganjax.progress import Progress, Silent
-from ganjax.recipe import POLICIES
 from ganjax.synthesis.description import Description, describe
 from ganjax.synthesis.trained import Trained, load, train_in
 from ganjax.training.distributed import is_first, together
@@ -90,7 +89,8 @@ def _train(
         if command:
             write_bytes_atomically(out / COMMAND, f"{command}\n".encode())
         quarantine.write(out, dataset.bad)
-    progress.say(f"T(x) in the discriminator: {_policy(config)}")
+    for line in _in_words(description, dataset):
+        progress.say(line)
     fit, held_out = _hold_out(dataset, config, progress)
     gan = train_in(
         out,
@@ -154,8 +154,7 @@ def dry_run(config: TrainConfig, out: Path, progress: Progress) -> list[str]:
         f"images: {len(images)}, {'x'.join(map(str, shape))}, {len(images.class_names)} classes",
         f"parameters: generator {parameter_count(state.generator):,}, "
         f"discriminator {parameter_count(state.discriminator):,}",
-        f"updates: {config.gan.updates:,} of each network, {config.gan.batch_size} images each",
-        f"T(x) in the discriminator: {_policy(config)}",
+        *_in_words(description, images),
         f"memory for states and images: about {max(held / 1e9, 0.01):.2f} GB, "
         "activations and compilation apart",
         json.dumps(to_json(config), indent=2),
@@ -174,7 +173,7 @@ def _described(
             images, config.per_class, seed=config.seed, imbalance=config.imbalance
         )
     one = images.take(np.zeros(1, np.int64))
-    return images, describe(config.gan, one, conditional=config.conditional)
+    return images, describe(config.gan, one, conditional=config.conditional, images=len(images))
 
 
 def _unread(
@@ -197,5 +196,9 @@ def _unread(
         )
 
 
-def _policy(config: TrainConfig) -> str:
-    return policy.describe(POLICIES[config.gan.augment], config.gan.augment_strength)
+def _in_words(description: Description, images: sources.Unread) -> list[str]:
+    gan = description.config
+    return [
+        gan.in_words(len(images) / len(images.class_names)),
+        f"T(x) in the discriminator: {recipe.policy_in_words(gan)}",
+    ]

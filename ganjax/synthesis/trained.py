@@ -121,7 +121,7 @@ def train_in(
       Interrupted: a signal asked to stop; the same call goes on.
     """
     progress = progress or Silent()
-    config, rhythm = description.config, description.rhythm()
+    updates, rhythm = description.updates, description.rhythm()
     own = descriptions.compiled(description)
     init, call, look = own if mesh is None else _compiled_over(description, mesh, shard_state)
     init_key, train_key = jax.random.split(key)
@@ -137,13 +137,13 @@ def train_in(
     state = init(init_key)
     if begin_with is not None:
         state = _begin_with(state, begin_with)
-    with progress.stage("train the GAN", config.updates, "updates") as tick:
+    with progress.stage("train the GAN", updates, "updates") as tick:
         found = train(
             call,
             state,
             data,
             train_key,
-            updates=config.updates,
+            updates=updates,
             steps_per_call=rhythm.steps_per_call,
             anchor_every=rhythm.anchor_every,
             looks=looks,

@@ -3,7 +3,7 @@
 import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -12,8 +12,21 @@ from ganjax.data import loader, sources, splits
 from ganjax.data.sources import Dataset, Unread
 from ganjax.errors import UserError, quoted
 from ganjax.progress import Progress
+from ganjax.synthesis.description import Description
 
 Config = TypeVar("Config", TrainConfig, StudyConfig)
+
+
+class Parts(NamedTuple):
+    """The real images of a run, as the generator saw them: padded to the networks' size.
+
+    Attributes:
+      fit: those that it was trained on.
+      held_out: others of the same draw, which it was not trained on; None where there are none.
+    """
+
+    fit: Dataset | Unread
+    held_out: Dataset | Unread | None
 
 
 def run_of(folder: Path) -> Path:
@@ -51,14 +64,16 @@ def class_counts(folder: Path, progress: Progress) -> np.ndarray:
 
 
 def real_images(folder: Path, progress: Progress) -> Dataset | Unread:
-    """Find the images again that a generator was trained on, without those held out.
+    """Find the images again that a generator was trained on, without those held out: as `parts`."""
+    return parts(folder, progress).fit
+
+
+def parts(folder: Path, progress: Progress) -> Parts:
+    """Find the images again that a generator was trained on, and those held out.
 
     Args:
       folder: of a training, or of a study's replicate.
       progress: where to tell how far their reading is.
-
-    Returns:
-      The images as the generator saw them, padded to the networks' size.
 
     Raises:
       UserError: its run's configuration is missing, or the images are not where they were.
@@ -76,7 +91,26 @@ def real_images(folder: Path, progress: Progress) -> Dataset | Unread:
         ) from None
 
 
-def _of_training(config: TrainConfig, progress: Progress) -> Unread:
+def is_as_recorded(images: Dataset | Unread, folder: Path, description: Description) -> bool:
+    """Say whether images that were found again are, by classes, size and number, those on record.
+
+    Args:
+      images: what `parts` found.
+      folder: of the generator.
+      description: of the generator.
+    """
+    names = tuple(images.class_names)
+    shape = images.take(np.zeros(1, np.int64)).images.shape[1:]
+    counts = np.bincount(images.labels, minlength=len(names))
+    recorded = recorded_counts(folder)
+    return (
+        (description.classes is None or names == description.class_names)
+        and shape == (description.size, description.size, description.channels)
+        and (recorded is None or np.array_equal(np.trim_zeros(counts), np.trim_zeros(recorded)))
+    )
+
+
+def _of_training(config: TrainConfig, progress: Progress) -> Parts:
     with progress.stage("read the images", 0, "images") as tick:
         images = loader.unread_at_network_size(
             sources.unread(
@@ -91,12 +125,13 @@ def _of_training(config: TrainConfig, progress: Progress) -> Unread:
             images, config.per_class, seed=config.seed, imbalance=config.imbalance
         )
     if not config.validation_fraction:
-        return images
+        return Parts(images, None)
     fit, held_out = splits.hold_out(images, config.validation_fraction, seed=config.seed)
-    return fit if len(held_out) >= 2 else images  # too few to choose by: all were trained on
+    # too few to choose by: all were trained on
+    return Parts(fit, held_out) if len(held_out) >= 2 else Parts(images, None)
 
 
-def _of_replicate(config: StudyConfig, number: int, progress: Progress) -> Dataset:
+def _of_replicate(config: StudyConfig, number: int, progress: Progress) -> Parts:
     with progress.stage("read the images", 0, "images") as tick:
         source = sources.load(
             config.source,
@@ -107,7 +142,7 @@ def _of_replicate(config: StudyConfig, number: int, progress: Progress) -> Datas
     pool, _ = splits.part(
         loader.at_network_size(source), test_fraction=config.test_fraction, seed=config.seed
     )
-    return splits.draw(
+    found = splits.draw(
         pool,
         per_class=config.per_class,
         replicate=number,
@@ -115,7 +150,8 @@ def _of_replicate(config: StudyConfig, number: int, progress: Progress) -> Datas
         validation_fraction=config.validation_fraction,
         seed=config.seed,
         imbalance=config.imbalance,
-    ).fit
+    )
+    return Parts(found.fit, found.validation)
 
 
 def _configured(kind: type[Config], found: dict[str, Any]) -> Config:

@@ -10,6 +10,9 @@ import numpy as np
 from ganjax.config.checks import check_seed, one_of
 from ganjax.data.export import FORMATS, Format
 from ganjax.errors import UserError, quoted
+from ganjax.synthesis.select import Filter
+
+SELECTIONS = ("none", "agreement", "discriminator")
 
 COUNT = 1000
 """Images where nothing is said about how many."""
@@ -28,6 +31,12 @@ class Wish:
       include_real: write the training images too, before the generated ones.
       form: "folder" (PNG files in class folders), "npz" or "tfds" (array_record).
       seed: of the latents.
+      select: how samples are selected: "none", "agreement" (with a classifier of the training
+        images) or "discriminator".
+      keep_fraction: of each class, the part of the samples that is selected; by default half, and
+        for "agreement" those that the classifier takes for their class.
+      truncation: the largest absolute value of a latent's numbers; None for any.
+      keep_copies: keep copies of training images, which are dropped otherwise.
     """
 
     count: int | None = None
@@ -36,10 +45,23 @@ class Wish:
     include_real: bool = False
     form: Format = "folder"
     seed: int = 0
+    select: str = "none"
+    keep_fraction: float | None = None
+    truncation: float | None = None
+    keep_copies: bool = False
 
     def __post_init__(self):
         check_seed(self.seed)
         one_of("format", self.form, FORMATS)
+        one_of("select", self.select, SELECTIONS)
+        if self.keep_fraction is not None and not 0 < self.keep_fraction <= 1:
+            raise UserError(
+                f"--keep-fraction must be above 0 and at most 1, not {self.keep_fraction}"
+            )
+        if self.keep_fraction is not None and self.select == "none":
+            raise UserError("--keep-fraction needs --select agreement or discriminator")
+        if self.truncation is not None and not self.truncation > 0:
+            raise UserError(f"--truncation must be above 0, such as 0.7, not {self.truncation}")
         given = ["--count"] * (self.count is not None)
         given += ["--per-class"] * (self.per_class is not None) + ["--balance"] * self.balance
         if len(given) > 1:
@@ -48,6 +70,11 @@ class Wish:
             object.__setattr__(self, "count", COUNT)
         if self.count is not None and self.count < 1:
             raise UserError(f"--count must be at least 1, not {self.count}")
+
+    @property
+    def filter(self) -> Filter:
+        """How samples are selected."""
+        return Filter(self.select, self.keep_fraction)  # type: ignore[arg-type]
 
     def command(self, run: Path) -> str:
         """Return the command line that makes the same set in a folder DIR."""
@@ -59,6 +86,13 @@ class Wish:
         elif self.per_class is not None:
             words += ["--per-class", *(f"{name}={n}" for name, n in self.per_class.items())]
         words += ["--balance"] * self.balance + ["--include-real"] * self.include_real
+        if self.select != "none":
+            words += ["--select", self.select]
+        if self.keep_fraction is not None:
+            words += ["--keep-fraction", str(self.keep_fraction)]
+        if self.truncation is not None:
+            words += ["--truncation", str(self.truncation)]
+        words += ["--keep-copies"] * self.keep_copies
         return shlex.join([*words, "--format", self.form, "--seed", str(self.seed), "--out", "DIR"])
 
 

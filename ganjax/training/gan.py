@@ -1,6 +1,6 @@
 """The step of a generative adversarial network, with transforms T(x) inside the discriminator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -9,11 +9,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ganjax.errors import UserError
 from ganjax.models import Generator, Model
-from ganjax.ops import losses, regularizers, spread
+from ganjax.ops import losses, spread
 from ganjax.ops import policy as policies
+from ganjax.training.game import Rules, Turn, discriminator_loss, generator_loss
+from ganjax.training.penalties import LatentConsistency, Penalty
 from ganjax.training.state import GANState
-from ganjax.typing import Array, Batch, Key, Metrics, Params, Variables
+from ganjax.typing import Array, Batch, Key, Metrics, Params
+
+AVERAGES_DECAY = 0.99
+"""Per update, of the moving averages of the logits (arXiv 2104.03310)."""
 
 
 class GAN(NamedTuple):
@@ -36,9 +42,32 @@ class GAN(NamedTuple):
     logits: Callable[..., Array]
 
 
-def adam(learning_rate: float = 2e-4) -> optax.GradientTransformation:
+class Adaptive(NamedTuple):
+    """T(x) as often as the discriminator overfits (arXiv 2006.06676).
+
+    The sign of overfitting is r = E sign(d(T(x)) - d(T(G(z)))), over pairs of one label: 0 where
+    the discriminator cannot tell them apart, 1 where it always does. It rests on the order of
+    logits alone, so it means the same under every loss; the paper's E sign(d(T(x))) does not.
+
+    Attributes:
+      target: r above which the probability of each transform rises, and below which it falls.
+      images: real images seen in which it goes from 0 to 1 at most.
+    """
+
+    target: float = 0.6
+    images: int = 50_000
+
+    def next(self, probability: Array, overfit: Array, batch_size: int | Array) -> Array:
+        """Return the probability after an update on a batch whose r was `overfit`."""
+        step = jnp.sign(overfit - self.target) * (batch_size / self.images)
+        return jnp.clip(probability + step, 0.0, 1.0)
+
+
+def adam(
+    learning_rate: float = 2e-4, *, beta1: float = 0.5, beta2: float = 0.999
+) -> optax.GradientTransformation:
     """Adam as GANs use it: beta1 0.5, beta2 0.999 (arXiv 1511.06434)."""
-    return optax.adam(learning_rate, b1=0.5, b2=0.999)
+    return optax.adam(learning_rate, b1=beta1, b2=beta2)
 
 
 def gan(
@@ -48,7 +77,9 @@ def gan(
     loss: losses.Loss = losses.non_saturating,
     augment: policies.Policy = (),
     augment_strength: float = 1.0,
-    r1_weight: float = 0.0,
+    adaptive: Adaptive | None = None,
+    penalties: Sequence[Penalty] = (),
+    latent_consistency: LatentConsistency | None = None,
     generator_optimizer: optax.GradientTransformation | None = None,
     discriminator_optimizer: optax.GradientTransformation | None = None,
     ema_decay: float = 0.999,
@@ -60,7 +91,7 @@ def gan(
     images pass the same transforms T(x), with other random numbers for each image, in both updates
     (arXiv 2006.10738), so that the generator learns the images and not the transforms.
 
-        discriminator:  mean loss_D(D(T(x), y), D(T(G(z, y)), y)) + gamma / 2 mean |dD/dT(x)|^2
+        discriminator:  mean loss_D(D(T(x), y), D(T(G(z, y)), y)) + sum of weight * mean penalty
         generator:      mean loss_G(D(T(G(z, y)), y))
 
     Generated images take the labels of the real ones beside them, so both sides of the
@@ -69,11 +100,16 @@ def gan(
     Args:
       generator: latents and labels to images.
       discriminator: images and labels to logits.
-      loss: per-example losses on logits, one of `ganjax.losses`.
+      loss: per-example losses on logits, one of `ganjax.losses`. `losses.three_terms` shows T(x) as
+        real beside x, and does not apply it to generated images.
       augment: T(x), a policy of `ganjax.policy`; `()` for none.
       augment_strength: factor on the limits of `augment`.
-      r1_weight: gamma of the R1 penalty on real images (arXiv 1801.04406); 0 leaves it out. Needs a
-        discriminator without batch normalisation.
+      adaptive: let the probability of each transform follow the discriminator's overfitting; None
+        to apply them always.
+      penalties: of the discriminator, of `ganjax.training.penalties`. Those on gradients need one
+        without batch normalisation.
+      latent_consistency: let the discriminator ignore small changes of the latents, and the
+        generator not (arXiv 2002.04724); one more pass of both.
       generator_optimizer: `adam()` by default: 2e-4, beta1 0.5.
       discriminator_optimizer: likewise.
       ema_decay: decay per step of the averaged parameters used for sampling, reached gradually
@@ -81,9 +117,14 @@ def gan(
 
     Returns:
       The functions `init`, `step`, `sample` and `logits`.
+
+    Raises:
+      UserError: the loss of three terms without a T(x), or two penalties of one name.
     """
+    _check(loss, augment, penalties)
     generator_optimizer = generator_optimizer or adam()
     discriminator_optimizer = discriminator_optimizer or adam()
+    rules = Rules(loss, tuple(penalties), latent_consistency)
 
     def init(key: Key) -> GANState:
         generator_key, discriminator_key = jax.random.split(key)
@@ -95,86 +136,91 @@ def gan(
             ema_params=jax.tree.map(jnp.array, g["params"]),  # a copy: both may be donated
             generator_optimizer=generator_optimizer.init(g["params"]),
             discriminator_optimizer=discriminator_optimizer.init(d["params"]),
+            real_average=jnp.zeros(()),
+            fake_average=jnp.zeros(()),
+            probability=jnp.zeros(()),
         )
-
-    def discriminator_loss(
-        params: Params, d: Variables, apply: Callable, real: Array, fake: Array, labels: Array
-    ):
-        def discriminate(images: Array):
-            return apply({**d, "params": params}, images, labels, train=True)
-
-        real_logits, updates = discriminate(real)
-        fake_logits, _ = discriminate(fake)
-        value = jnp.mean(loss.discriminator(real_logits, fake_logits))
-        metrics = {
-            "discriminator_loss": value,
-            "real_logits": jnp.mean(real_logits),
-            "fake_logits": jnp.mean(fake_logits),
-        }
-        if r1_weight:
-            penalty = regularizers.r1(lambda x: discriminate(x)[0], real)
-            metrics["r1"] = jnp.mean(penalty)
-            value = value + r1_weight / 2 * metrics["r1"]
-        return value, ({**d, **updates}, metrics)
 
     def step(
         state: GANState, batch: Batch, key: Key, *, axis_name: str | None = None
     ) -> tuple[GANState, Metrics]:
-        latents_key, real_key, fake_key, generator_key = jax.random.split(key, 4)
+        latents_key, real_key, fake_key, generator_key, penalty_key = jax.random.split(key, 5)
         images, labels = batch
-        first = spread.first(labels.shape[0], axis_name)
-        latents = generator.sample_latents(latents_key, labels.shape[0], first=first)
+        count = labels.shape[0]
+        first = spread.first(count, axis_name)
         g, d = state.generator, state.discriminator
         apply_g, apply_d = generator.apply, discriminator.apply
         if axis_name:
             apply_g, apply_d = (partial(apply, axis_name=axis_name) for apply in (apply_g, apply_d))
 
-        def transform(key: Key, images: Array) -> Array:
-            return policies.apply(augment, key, images, strength=augment_strength, first=first)
-
-        def generate(params: Params):
+        def generate(params: Params, latents: Array):
             return apply_g({**g, "params": params}, latents, labels, train=True)
 
-        fake, pull_back, updates = jax.vjp(generate, g["params"], has_aux=True)
+        def discriminate(params: Params, images: Array):
+            return apply_d({**d, "params": params}, images, labels, train=True)
 
-        (_, (d, metrics)), gradient = jax.value_and_grad(discriminator_loss, has_aux=True)(
-            d["params"], d, apply_d, transform(real_key, images), transform(fake_key, fake), labels
+        def transform(key: Key, images: Array) -> Array:
+            probability = state.probability if adaptive else None
+            return policies.apply(
+                augment, key, images,
+                strength=augment_strength, probability=probability, first=first,
+            )  # fmt: skip
+
+        latents = generator.sample_latents(latents_key, count, first=first)
+        fake, pull_back, g_updates = jax.vjp(
+            partial(generate, latents=latents), g["params"], has_aux=True
+        )
+        nearby, pull_back_nearby = None, None
+        if latent_consistency:
+            latents = latent_consistency.nearby(latents_key, latents, first=first)
+            nearby, pull_back_nearby, _ = jax.vjp(
+                partial(generate, latents=latents), g["params"], has_aux=True
+            )
+        turn = Turn(
+            discriminate, transform, images, fake, nearby,
+            real_key, fake_key, generator_key, penalty_key, first,
+        )  # fmt: skip
+
+        (_, (d_updates, metrics)), gradient = jax.value_and_grad(discriminator_loss, has_aux=True)(
+            d["params"], rules, turn, state
         )
         gradient = spread.mean(gradient, axis_name)
         metrics["discriminator_gradient"] = optax.tree.norm(gradient)
         d_params, d_optimizer = _update(
-            discriminator_optimizer,
-            gradient,
-            state.discriminator_optimizer,
-            d["params"],
+            discriminator_optimizer, gradient, state.discriminator_optimizer, d["params"]
         )
 
-        def generator_loss(fake: Array) -> Array:
-            variables = {**d, "params": d_params}
-            logits, _ = apply_d(variables, transform(generator_key, fake), labels, train=True)
-            return jnp.mean(loss.generator(logits))
-
-        metrics["generator_loss"], wanted_change = jax.value_and_grad(generator_loss)(fake)
-        gradient = spread.mean(pull_back(wanted_change)[0], axis_name)
+        metrics["generator_loss"], wanted_change = jax.value_and_grad(
+            generator_loss, argnums=(0, 1)
+        )(fake, nearby, rules, turn, d_params)
+        gradient = pull_back(wanted_change[0])[0]
+        if pull_back_nearby:
+            gradient = jax.tree.map(jnp.add, gradient, pull_back_nearby(wanted_change[1])[0])
+        gradient = spread.mean(gradient, axis_name)
         metrics["generator_gradient"] = optax.tree.norm(gradient)
         g_params, g_optimizer = _update(
-            generator_optimizer,
-            gradient,
-            state.generator_optimizer,
-            g["params"],
+            generator_optimizer, gradient, state.generator_optimizer, g["params"]
         )
 
+        metrics = spread.mean(metrics, axis_name)
         decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
+        probability = state.probability
+        if adaptive:
+            probability = adaptive.next(
+                probability, metrics["overfit"], count * spread.parts(axis_name)
+            )
+            metrics["probability"] = probability
         state = replace(
-            state,
+            _follow(state, metrics),
             step=state.step + 1,
-            generator={**g, **updates, "params": g_params},
-            discriminator={**d, "params": d_params},
+            generator={**g, **g_updates, "params": g_params},
+            discriminator={**d, **d_updates, "params": d_params},
             ema_params=optax.incremental_update(g_params, state.ema_params, 1 - decay),
             generator_optimizer=g_optimizer,
             discriminator_optimizer=d_optimizer,
+            probability=probability,
         )
-        return state, spread.mean(metrics, axis_name)
+        return state, metrics
 
     def sample(state: GANState, key: Key, labels: Array, first: int | Array = 0) -> Array:
         latents = generator.sample_latents(key, labels.shape[0], first=first)
@@ -187,8 +233,32 @@ def gan(
     return GAN(init, step, sample, logits)
 
 
+def _follow(state: GANState, metrics: Metrics) -> GANState:
+    """Let the moving averages of the logits follow those of an update."""
+    rate = 1 - jnp.minimum(AVERAGES_DECAY, (1.0 + state.step) / (10.0 + state.step))
+
+    def follow(average: Array, name: str) -> Array:
+        return average + rate * (metrics[name].astype(jnp.float32) - average)
+
+    return replace(
+        state,
+        real_average=follow(state.real_average, "real_logits"),
+        fake_average=follow(state.fake_average, "fake_logits"),
+    )
+
+
 def _update(
     optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params
 ) -> tuple[Params, optax.OptState]:
     updates, state = optimizer.update(gradient, state, params)
     return optax.apply_updates(params, updates), state
+
+
+def _check(loss: losses.Loss, augment: policies.Policy, penalties: Sequence[Penalty]) -> None:
+    if loss.three_terms and not augment:
+        raise UserError(
+            "the loss of three terms needs a T(x): give augment, or the loss non_saturating"
+        )
+    names = [penalty.name for penalty in penalties]
+    if len(set(names)) < len(names):
+        raise UserError(f"penalties of one name: {', '.join(names)}; add up their weights")

@@ -20,6 +20,9 @@ class GANState:
       ema_params: moving average of the generator's parameters, used for sampling.
       generator_optimizer: state of its optimizer.
       discriminator_optimizer: state of its optimizer.
+      real_average: float32 scalar, moving average of the logits of real images.
+      fake_average: likewise of generated ones.
+      probability: float32 scalar, of each transform of T(x), where it adapts.
     """
 
     step: Array
@@ -28,6 +31,9 @@ class GANState:
     ema_params: Params
     generator_optimizer: optax.OptState
     discriminator_optimizer: optax.OptState
+    real_average: Array
+    fake_average: Array
+    probability: Array
 
 
 @jax.tree_util.register_dataclass

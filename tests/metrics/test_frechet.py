@@ -104,6 +104,33 @@ def test_covariances_without_full_rank(images, rank):
     assert found == pytest.approx(by_sqrtm(regular(one), regular(other)), rel=1e-4)
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
+def test_parts_of_float32_features_in_any_order_are_the_whole(order):
+    values = (np.abs(features(8, 4000, 32)) + 100).astype(np.float32)
+    other = moments(features(9, 500, 32))
+    parts = [np.split(values, 4)[i] for i in order]
+    found = frechet_distance(reduce(merge, map(moments, parts)), other)
+    assert found == pytest.approx(frechet_distance(moments(values), other), rel=1e-10)
+
+
+@pytest.mark.parametrize("images", [2, 40])
+def test_few_images_in_a_large_space_lie_as_far_apart_as_in_their_own(images):
+    """Ten features, padded with 190 that are 0 and turned: what rounding adds must not count."""
+    one, other = features(10, images, 10), features(11, images, 10)
+    turn = np.linalg.qr(np.random.default_rng(12).normal(size=(200, 200)))[0]
+    large = (np.pad(own, ((0, 0), (0, 190))) @ turn for own in (one, other))
+    expected = frechet_distance(moments(one), moments(other))
+    assert frechet_distance(*map(moments, large)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_it_goes_with_the_square_of_the_unit(scale):
+    one, other = features(13, 60, 20), features(14, 50, 20)
+    expected = scale**2 * frechet_distance(moments(one), moments(other))
+    found = frechet_distance(moments(one * scale), moments(other * scale))
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
 def test_sets_of_one_repeated_image():
     one, other = moments(np.ones((5, 3))), moments(np.full((5, 3), 3.0))
     assert frechet_distance(one, other) == pytest.approx(12.0)

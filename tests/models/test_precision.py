@@ -10,6 +10,7 @@ from ganjax import models, recipe, training
 from ganjax.config import ClassifierConfig, GANConfig
 from ganjax.errors import UserError
 from ganjax.ops import losses
+from ganjax.training import penalties
 from ganjax.typing import Batch
 
 KEY = jax.random.key(0)
@@ -46,7 +47,9 @@ def test_the_images_are_those_of_float32_up_to_rounding():
 
 
 def test_a_step_keeps_the_state_in_float32():
-    gan = training.gan(*map(models.in_bfloat16, networks()), loss=losses.hinge, r1_weight=0.1)
+    gan = training.gan(
+        *map(models.in_bfloat16, networks()), loss=losses.hinge, penalties=(penalties.r1(0.1),)
+    )
     state = jax.jit(gan.init)(KEY)
     batch = Batch(jnp.zeros((8, 8, 8, 1)), jnp.arange(8) % 3)
     after, metrics = jax.jit(gan.step)(state, batch, KEY)

@@ -186,10 +186,55 @@ def test_everywhere_as_xla_gives_the_same(case):
     assert "ganjax_conv" in program()
 
 
+IN_GROUPS = [(2, 4, 6), (3, 3, 3), (2, 64, 32), (4, 64, 64)]
+
+
+@pytest.mark.parametrize(("groups", "inputs", "outputs"), IN_GROUPS)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_in_groups_all_derivatives_are_those_of_xla(groups, inputs, outputs, stride):
+    """Few channels, that a CPU bundles into one product, and many, that it does not."""
+    rng = np.random.default_rng(0)
+    images = jnp.asarray(rng.normal(size=(2, 6, 6, inputs)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(3, 3, inputs // groups, outputs)), jnp.float32)
+    ours = partial(conv.conv, stride=stride, padding=1, groups=groups)
+
+    def theirs(images, kernel):
+        numbers = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(
+            images, kernel, (stride, stride), [(1, 1)] * 2,
+            dimension_numbers=numbers, feature_group_count=groups,
+        )  # fmt: skip
+
+    def all_of(function, images, kernel):
+        gradients = jax.grad(penalty(function), argnums=(0, 1))(images, kernel)
+        return function(images, kernel), gradients
+
+    of_both = [jax.jit(partial(all_of, function)) for function in (ours, theirs)]
+    assert_close(*(function(images, kernel) for function in of_both))
+    with conv.everywhere_as_xla():
+        assert_close(ours(images, kernel), theirs(images, kernel))
+
+
+def test_in_groups_a_batch_of_kernels_is_each_by_itself():
+    rng = np.random.default_rng(0)
+    images = jnp.asarray(rng.normal(size=(2, 6, 6, 4)), jnp.float32)
+    kernels = jnp.asarray(rng.normal(size=(3, 3, 3, 2, 6)), jnp.float32)
+    of_one = partial(conv.conv, images, padding=1, groups=2)
+    together = jax.vmap(of_one)(kernels)
+    assert_close(together, jnp.stack([of_one(kernel) for kernel in kernels]))
+
+
+def test_groups_that_do_not_divide_the_channels_are_refused():
+    with pytest.raises(AssertionError):
+        conv.conv(jnp.zeros((1, 4, 4, 3)), jnp.zeros((3, 3, 1, 4)), groups=2)
+    with pytest.raises(AssertionError):
+        conv.conv(jnp.zeros((1, 4, 4, 4)), jnp.zeros((3, 3, 2, 5)), groups=2)
+
+
 FORMS = {
     "conv": ["conv_by_patches", "conv_by_rows", "conv_by_xla"],
     "to_images": ["to_images_by_overlap", "to_images_by_xla"],
-    "to_kernel": ["to_kernel_by_patches", "to_kernel_by_pairs"],
+    "to_kernel": ["to_kernel_by_patches", "to_kernel_by_rows", "to_kernel_in_parts"],
 }
 
 
@@ -197,9 +242,8 @@ FORMS = {
 @pytest.mark.parametrize("padding", [0, 1])
 def test_all_forms_on_a_cpu_agree(size, padding):
     rng = np.random.default_rng(0)
-    columns = 8 if (size + 2 * padding) % 2 else 9  # pairs need an even number of windows
-    windows = Windows(size, 1, padding, (7, columns))
-    images = jnp.asarray(rng.normal(size=(2, 7, columns, 3)), jnp.float32)
+    windows = Windows(size, 1, padding, (7, 8))
+    images = jnp.asarray(rng.normal(size=(2, 7, 8, 3)), jnp.float32)
     kernel = jnp.asarray(rng.normal(size=(size, size, 3, 5)), jnp.float32)
     outputs = by_xla(images, kernel, size, 1, padding)
     assert windows.places == outputs.shape[1:3]

@@ -67,6 +67,31 @@ def test_extreme_logits_stay_finite(name):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(values))
 
 
+def test_the_relativistic_game_by_hand():
+    difference = np.asarray(REAL - FAKE)
+    loss = losses.relativistic
+    np.testing.assert_allclose(
+        loss.discriminator(REAL, FAKE), -np.log(sigmoid(difference)), rtol=1e-5
+    )
+    np.testing.assert_allclose(loss.generator(FAKE, REAL), -np.log(sigmoid(-difference)), rtol=1e-5)
+
+
+def test_only_differences_count_in_the_relativistic_game():
+    loss = losses.relativistic
+    np.testing.assert_allclose(
+        loss.discriminator(REAL + 7, FAKE + 7), loss.discriminator(REAL, FAKE), rtol=1e-5
+    )
+
+
+def test_the_three_terms_are_the_original_game_and_one_more():
+    transformed = jnp.array([1.0, -1.0, 0.0])
+    np.testing.assert_allclose(
+        losses.three_terms.discriminator(REAL, FAKE, transformed),
+        LOG - np.log(sigmoid(transformed)),
+        rtol=1e-5,
+    )
+
+
 def test_only_the_non_saturating_generator_learns_when_the_discriminator_wins():
     sure = jnp.array([-30.0])
 

@@ -59,6 +59,7 @@ def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None
             },
             "parameters": 24_874, "seeds": 2,
         },
+        "samples": make_samples(classes=classes, replicates=replicates),
         "policy": {
             "discriminator": "brightness up to +-0.5, contrast up to +-50%, translate up to 0.125 "
             "of the size, cut out a square of 0.5 of the size, no mirroring",
@@ -72,6 +73,86 @@ def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None
         },
         "config": {"source": "digits", "per_class": 20, "gan": {"network": "dcgan", "width": 32}},
         "command": "ganjax study digits --out runs/digits",
+    }  # fmt: skip
+
+
+def make_samples(select="none", *, classes=10, replicates=5):
+    """Return what a study tells of its samples: nothing was dropped but a few called copies."""
+    filters = [("none", None), ("agreement", None), ("agreement", 0.5), ("discriminator", 0.5)]
+    by, fraction = {"validation": ("agreement", 0.5), "none": ("none", None)}.get(
+        select, (select, 0.5)
+    )
+    selection = {
+        "by": by,
+        "keep_fraction": fraction,
+        "notes": [],
+        "scores": [
+            {"by": name, "keep_fraction": part, "score": None if i == 1 else -1.2345 + 0.1 * i}
+            for i, (name, part) in enumerate(filters)
+        ]
+        if select == "validation"
+        else [],
+        "kept": [500] * classes,
+        "copies_dropped": [4] + [0] * (classes - 1),
+        "unselected_dropped": [0 if by == "none" else 700] * classes,
+    }
+    audit = {
+        "looked_at": 1000,
+        "called_copies": 12,
+        "mirrored": 3,
+        "share": 0.002,
+        "holds_copies": False,
+        "p_value": 0.4,
+        "smallest_share": 0.022,
+        "threshold": 0.4,
+        "false_alarms": 0.01,
+        "training_images": 150,
+        "compared_with": 150,
+        "held_out": 50,
+        "left_out": 150,
+        "copying": -0.4,
+        "copying_z": -0.4,
+        "authenticity": 0.5,
+        "authenticity_of_held_out": 0.5,
+    }
+    unseen = dict.fromkeys(("real", "share", "low", "high", "confirmed_low", "confirmed_high"))
+    transforms = [
+        _leak("brightness up to +-0.25", 0.02, 0.0, 0.05, "does not leak"),
+        {
+            "transform": "saturation up to +-50%",
+            "seen": False,
+            **unseen,
+            "verdict": "cannot be seen",
+        },
+        _leak("translate up to 0.0625 of the size", 0.11, 0.01, 0.24, "cannot tell"),
+    ]
+    only_first = {"not_looked_for": "only the first replicate's samples are looked into"}
+    return {
+        "select": select,
+        "replicates": [
+            {"selection": dict(selection), "copies": dict(audit),
+             "leaks": only_first if i else
+             {"held_out": 50, "looked_at": 1000, "transforms": transforms}}
+            for i in range(replicates)
+        ],
+    }  # fmt: skip
+
+
+def _leak(transform, share, low, high, verdict):
+    return {
+        "transform": transform, "seen": True, "real": 0.03, "share": share, "low": low,
+        "high": high, "confirmed_low": 0.0, "confirmed_high": 0.1, "verdict": verdict,
+    }  # fmt: skip
+
+
+def make_dropped(*, classes=10, size=8, channels=1):
+    """Return pictures of dropped samples: some not selected of every class, two copies of one."""
+    rng = np.random.default_rng(1)
+    labels = np.append(np.arange(classes).repeat(3), [0, 0]).astype(np.int32)
+    images = rng.integers(0, 256, (len(labels), size, size, channels), np.uint8)
+    return {
+        "dropped": images, "dropped_labels": labels,
+        "dropped_copies": np.arange(len(labels)) >= 3 * classes, "nearest": images[-2:] // 2,
     }  # fmt: skip
 
 
@@ -100,6 +181,16 @@ def make_pictures(*, classes=10, count=8, size=8, channels=1):
 @pytest.fixture(name="make_results", scope="session")
 def make_results_fixture():
     return make_results
+
+
+@pytest.fixture(name="make_samples", scope="session")
+def make_samples_fixture():
+    return make_samples
+
+
+@pytest.fixture(name="make_dropped", scope="session")
+def make_dropped_fixture():
+    return make_dropped
 
 
 @pytest.fixture(name="make_pictures", scope="session")

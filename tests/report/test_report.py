@@ -88,8 +88,10 @@ def test_help_names_the_mix_that_validation_chose(make_results):
 
 def test_all_sections_are_there(make_results, make_pictures):
     page = Page(report.build(make_results(True), make_pictures()))
-    headings = ("What was compared", "The images", "Training", "Class by class", "What was chosen",
-                "What it cost", "How far to trust this", "Words", "Repeat it")  # fmt: skip
+    headings = ("What was compared", "The images", "What was kept and what was thrown away",
+                "Are they copies?", "Do they carry T(x)?", "Training", "Class by class",
+                "What was chosen", "What it cost", "How far to trust this", "Words",
+                "Repeat it")  # fmt: skip
     places = [page.words.rindex(heading) for heading in headings]
     assert all(places)
     ids = [value for _, name, value in page.attributes if name == "id"]
@@ -113,7 +115,7 @@ def test_nothing_is_loaded_and_nothing_runs(make_results, make_pictures):
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
 
 
-def test_hostile_names_are_only_text(make_results, make_pictures):
+def test_hostile_names_are_only_text(make_results, make_pictures, make_dropped):
     evil = "<script>alert('x')</script>"
     quote = '" onload="alert(1)'
     results = make_results(True, classes=2, names=[evil, quote])
@@ -122,7 +124,8 @@ def test_hostile_names_are_only_text(make_results, make_pictures):
     results["environment"]["device"] = evil
     results["policy"]["classical"] = evil
     results["arms"][evil] = results["arms"]["both"]
-    html = report.build(results, make_pictures(classes=2))
+    html = report.build(results, {**make_pictures(classes=2), **make_dropped(classes=2)})
+    assert html.count("Not selected: samples of class") == 2
     assert "<script" not in html
     page = Page(html)
     assert "script" not in page.tags
@@ -130,8 +133,8 @@ def test_hostile_names_are_only_text(make_results, make_pictures):
     assert evil in page.words
 
 
-PARTS = ("classes", "arms", "comparisons", "validation", "gan", "classifier", "policy", "seconds",
-         "environment", "config", "command", "counts", "image", "verdict")  # fmt: skip
+PARTS = ("classes", "samples", "arms", "comparisons", "validation", "gan", "classifier", "policy",
+         "seconds", "environment", "config", "command", "counts", "image", "verdict")  # fmt: skip
 
 
 @pytest.mark.parametrize("part", PARTS)

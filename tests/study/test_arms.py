@@ -66,6 +66,17 @@ def test_line_up_of_every_preset_is_fair(preset):
     assert len(arms[WITH]) == len(arms[WITHOUT])
 
 
+@pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
+def test_where_classes_differ_in_size_both_sides_draw_them_equally_often(ratios, strengths):
+    candidates, arms = line_up(ratios, strengths, unbalanced=True)
+    assert [candidates[i] for i in arms["real"]] == [Candidate(0.0, 0.0, balanced=False)]
+    assert len(arms[WITH]) == len(arms[WITHOUT]) == len(ratios) * len(strengths) + 1
+    for arm in (WITH, WITHOUT, "generated"):
+        assert set(arms["real"]) <= set(arms[arm])
+        assert all(candidates[i].balanced for i in set(arms[arm]) - set(arms["real"]))
+    assert not any(candidate.balanced for candidate in line_up(ratios, strengths)[0])
+
+
 def test_the_most_accurate_candidate_is_chosen_whatever_its_loss():
     entry = choose(
         (0, 1, 2), np.array([0.5, 0.9, 0.7]), np.array([0.1, 5.0, 0.2]), np.array([10, 20, 30])

@@ -14,7 +14,13 @@ from ganjax import training
 from ganjax.data.loader import Resident, normalise
 from ganjax.models import Model
 from ganjax.ops import augment, policy
-from ganjax.study.competition import Images, competition, mixed_batch
+from ganjax.study.competition import (
+    Images,
+    Ways,
+    competition,
+    mixed_batch,
+    row_weights,
+)
 from ganjax.training import ClassifierState
 
 CLASSES, SIZE, BATCH, SEEDS, STEPS = 3, 8, 8, 2, 4
@@ -68,14 +74,18 @@ def build(count: int):
     return competition(tiny_classifier(), candidates=count, seeds=SEEDS, batch_size=BATCH)
 
 
+def ways(candidates) -> Ways:
+    ratios, strengths = (jnp.asarray(column) for column in zip(*candidates, strict=True))
+    return Ways(ratios, strengths, jnp.zeros(len(candidates)), jnp.ones(len(candidates)))
+
+
 def compete(functions, candidates, calls=3):
     """Return the entrants at the start and after every call, as host copies."""
-    ratios, strengths = (jnp.asarray(column) for column in zip(*candidates, strict=True))
     entrants = functions.init(jax.random.key(5))
     seen, accuracies = [jax.device_get(entrants)], []
     for _ in range(calls):
         entrants, metrics = functions.advance(
-            entrants, (IMAGES, ratios, strengths), jax.random.key(6), steps=STEPS
+            entrants, (IMAGES, ways(candidates)), jax.random.key(6), steps=STEPS
         )
         seen.append(jax.tree.map(np.array, entrants))
         accuracies.append(np.array(metrics["accuracy"]))
@@ -119,6 +129,51 @@ def test_a_slot_holds_the_same_image_whatever_the_ratio():
     np.testing.assert_array_equal(half.labels[8:], real_only.labels[8:])
     np.testing.assert_array_equal(half.images[:8], generated_only.images[:8])
     assert not np.array_equal(half.images[:8], real_only.images[:8])
+
+
+def test_balanced_draws_show_every_class_equally_often():
+    labels = jnp.asarray([0] * 90 + [1] * 9 + [3], jnp.int32)  # no image of class 2
+    real = Resident(jnp.zeros((100, 2, 2, 1), jnp.uint8), labels)
+    drawn = [
+        JITTED_BATCH(
+            jax.random.key(0),
+            real,
+            real,
+            jnp.float32(0),
+            6000,
+            row_weights(labels, jnp.float32(balanced), jnp.float32(1)),
+        )
+        for balanced in (0, 1)
+    ]
+    as_they_are, balanced = (np.bincount(batch.labels, minlength=4) / 6000 for batch in drawn)
+    np.testing.assert_allclose(as_they_are, [0.9, 0.09, 0, 0.01], atol=0.02)
+    np.testing.assert_allclose(balanced, [1 / 3, 1 / 3, 0, 1 / 3], atol=0.03)
+
+
+def test_a_part_of_the_real_images_is_the_same_part_of_each_class():
+    labels = jnp.asarray([0, 1, 0, 0, 2, 0, 1], jnp.int32)
+    half = row_weights(labels, jnp.float32(0), jnp.float32(0.5))
+    np.testing.assert_allclose(half, np.array([1, 1, 1, 0, 1, 0, 0]) * 7 / 4)
+    balanced = row_weights(labels, jnp.float32(1), jnp.float32(0.5))
+    np.testing.assert_allclose(balanced, np.array([1, 2, 1, 0, 2, 0, 0]) * 7 / 6)
+    everything = row_weights(labels, jnp.float32(0), jnp.float32(1))
+    np.testing.assert_array_equal(everything, np.ones(7))
+
+
+def test_accuracy_on_validation_is_the_mean_over_classes():
+    functions = build(len(CANDIDATES))
+    tail = Resident(*(leaf[jnp.asarray([0, 3, 6, 9, 1, 2])] for leaf in IMAGES.validation))
+    entrants, metrics = functions.advance(
+        functions.init(jax.random.key(5)),
+        (IMAGES._replace(validation=tail), ways(CANDIDATES)),
+        jax.random.key(6),
+        steps=STEPS,
+    )
+    variables = entrants.state.variables
+    answers = np.asarray(functions.predict(variables, tail.images))
+    right = answers == np.asarray(tail.labels)
+    by_class = [right[..., np.asarray(tail.labels) == c].mean(axis=-1) for c in range(CLASSES)]
+    np.testing.assert_allclose(metrics["accuracy"], np.mean(by_class, axis=(0, 2)), rtol=1e-5)
 
 
 def test_labels_of_a_batch_belong_to_its_images():

@@ -88,7 +88,14 @@ def test_an_arm_tells_what_it_cost_and_what_was_chosen():
     assert found["updates"] == 40
     assert found["examples"] == 40 * 64
     assert found["chosen"] == 3 * [
-        {"ratio": 0.5, "strength": 0.0, "update": 10, "validation_accuracy": 0.9}
+        {
+            "ratio": 0.5,
+            "strength": 0.0,
+            "balanced": False,
+            "part": 1.0,
+            "update": 10,
+            "validation_accuracy": 0.9,
+        }
     ]
 
 

@@ -1,5 +1,6 @@
 """A whole study on `digits`, small: what it writes, what it may look at, how it goes on."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -17,6 +18,7 @@ from ganjax.errors import UserError
 from ganjax.progress import Silent
 from ganjax.study import run as rooms
 from ganjax.study import study
+from ganjax.study.arms import PARTS, part_name
 from ganjax.study.record import Record
 from ganjax.synthesis import together
 
@@ -107,7 +109,7 @@ def resumed(tmp_path_factory, straight):
             study(CONFIG, out, side_by_side=1, progress=Stop("train the GAN", 2))
         assert [r for r, _ in watch.looks] == [0]
         with pytest.raises(KeyboardInterrupt):  # its GAN is trained, its classifiers are not
-            study(CONFIG, out, side_by_side=1, progress=Stop("train 6 classifiers", 1))
+            study(CONFIG, out, side_by_side=1, progress=Stop("train 8 classifiers", 1))
         assert not (out / "results.json").exists()
         found = study(CONFIG, out, side_by_side=1)
     return SimpleNamespace(out=out, found=found, watch=watch)
@@ -120,7 +122,7 @@ def beside(tmp_path_factory, straight):
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch)
         with pytest.raises(KeyboardInterrupt):  # its GANs are trained, its classifiers are not
-            study(CONFIG, out, progress=Stop("train 18 classifiers", 1))
+            study(CONFIG, out, progress=Stop("train 24 classifiers", 1))
         assert not watch.looks
         judge = SealedTest.judge
 
@@ -249,7 +251,7 @@ def test_the_verdict_follows_from_the_decisive_interval(straight):
 def test_costs_histories_and_parameters_are_told(straight):
     found = straight.found
     seconds = found["seconds"]
-    assert set(seconds) == {"data", "gan", "classifiers", "test", "total"}
+    assert set(seconds) == {"data", "gan", "inspection", "classifiers", "test", "total"}
     np.testing.assert_allclose(
         seconds["total"], sum(v for k, v in seconds.items() if k != "total"), atol=0.01
     )
@@ -276,9 +278,21 @@ def test_test_images_are_shown_once_per_replicate_after_the_choice_is_written(st
     assert sorted(ledger["looks"]) == ["0", "1", "2"]
     for replicate, choice in straight.watch.looks:
         assert ledger["looks"][str(replicate)] == choice
-        for arm, row in choice.items():
+        assert list(choice) == [*ARMS, *map(part_name, PARTS)]
+        for arm in ARMS:
             chosen = straight.found["arms"][arm]["chosen"][replicate]
-            assert row == {key: chosen[key] for key in ("ratio", "strength", "update")}
+            assert choice[arm].items() <= chosen.items()
+            assert set(chosen) - set(choice[arm]) == {"validation_accuracy"}
+        for part in PARTS:
+            row = choice[part_name(part)]
+            assert (row["ratio"], row["strength"], row["part"]) == (0.0, 1.0, part)
+
+
+def test_the_learning_curve_says_what_a_gain_is_worth(straight):
+    worth = straight.found["worth"]
+    assert [point["images"] for point in worth["points"]] == [1.5, 3.0, 6.0]
+    assert all(0 < point["accuracy"] < 1 for point in worth["points"])
+    assert worth["text"] in straight.found["verdict"]["details"]
 
 
 def test_each_gan_is_trained_on_its_own_fit_part_alone(straight):
@@ -319,6 +333,38 @@ def test_pictures_of_the_report_come_from_the_first_draw_and_its_gan(straight):
     assert not {image.tobytes() for image in generated.reshape(-1, 8, 8, 1)} & own
 
 
+def test_what_was_done_with_the_samples_is_told_for_every_replicate(straight):
+    samples = straight.found["samples"]
+    assert samples["select"] == "none"
+    assert len(samples["replicates"]) == 3
+    for replicate in samples["replicates"]:
+        assert (replicate["selection"]["by"], replicate["selection"]["scores"]) == ("none", [])
+        assert replicate["selection"]["kept"] == [20] * CLASSES
+        assert replicate["copies"]["looked_at"] == 1000
+        assert (replicate["copies"]["training_images"], replicate["copies"]["held_out"]) == (60, 20)
+    reasons = [replicate["leaks"]["not_looked_for"] for replicate in samples["replicates"]]
+    assert reasons == [
+        "there are only 20 validation images, and it takes 40",
+        *["only the first replicate's samples are looked into"] * 2,
+    ]
+
+
+def test_a_record_of_an_earlier_version_can_be_read(finished):
+    folder = finished / "replicates" / "0"
+    whole = Record.load(folder)
+    numbers = json.loads((folder / "record.json").read_text())
+    del numbers["inspection"]
+    (folder / "record.json").write_text(json.dumps(numbers))
+    with np.load(folder / "record.npz", allow_pickle=False) as arrays:
+        old = {name: arrays[name] for name in arrays if not name.startswith(("dropped", "nearest"))}
+    np.savez(folder / "record.npz", **old)
+    found = Record.load(folder)
+    assert whole.inspection
+    assert found.inspection == {}
+    assert len(found.dropped) == len(found.dropped_labels) == len(found.nearest) == 0
+    np.testing.assert_array_equal(found.predictions, whole.predictions)
+
+
 def test_a_report_can_be_written_from_what_the_study_left(straight, tmp_path):
     with np.load(straight.out / "pictures.npz", allow_pickle=False) as pictures:
         report.write(tmp_path / "report.html", straight.found, dict(pictures))
@@ -328,7 +374,8 @@ def test_a_report_can_be_written_from_what_the_study_left(straight, tmp_path):
 
 
 def test_a_stopped_study_goes_on_to_the_results_of_one_that_was_not(straight, resumed):
-    for name in ("arms", "comparisons", "verdict", "validation", "gan", "classifier", "counts"):
+    for name in ("arms", "comparisons", "verdict", "validation", "gan", "classifier", "counts",
+                 "samples"):  # fmt: skip
         assert resumed.found[name] == straight.found[name]
 
 
@@ -369,6 +416,11 @@ def test_none_at_a_time_is_refused(tmp_path):
     with pytest.raises(UserError, match="--side-by-side must be at least 1, not 0"):
         study(CONFIG, tmp_path / "out", side_by_side=0)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_pool_without_an_image_of_each_class_is_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(UserError, match=r"--pool 9 .* 10 classes: give --pool 10 or more"):
+        study(dataclasses.replace(CONFIG, pool=9), tmp_path / "out")
 
 
 def test_what_the_memory_does_not_hold_says_what_to_type(tmp_path, monkeypatch):
@@ -416,6 +468,29 @@ def test_results_that_are_lost_are_put_together_again_from_the_records(straight,
     assert (finished / "pictures.npz").exists()
 
 
+@pytest.mark.parametrize("kind", ["copies", "noise"])
+def test_a_sham_needs_no_gan_and_says_what_it_is(kind, tmp_path):
+    found = study(dataclasses.replace(CONFIG, sham=kind), tmp_path / "study", side_by_side=1)
+    assert not list((tmp_path / "study").rglob("checkpoints"))
+    assert found["verdict"]["details"][0].startswith("A check of the study itself")
+    assert found["gan"]["parameters"] == {"generator": 0, "discriminator": 0}
+    assert found["verdict"]["helps"] is not True
+    assert found["samples"]["replicates"][0]["copies"] == {
+        "not_audited": "these images are no GAN's"
+    }
+    report.write(tmp_path / "report.html", found, {})
+    assert "nothing was selected or dropped" in (tmp_path / "report.html").read_text()
+    drawn = np.load(tmp_path / "study" / "pictures.npz")
+    real, sham = drawn["real"], drawn["generated"]
+    if kind == "copies":
+        for label in range(CLASSES):
+            assert {image.tobytes() for image in sham[label]} <= {
+                image.tobytes() for image in real[label]
+            }
+    else:
+        assert 100 < sham.mean() < 155
+
+
 def test_a_dry_run_trains_nothing_and_writes_nothing(tmp_path, monkeypatch):
     def refuse(*given, **named):
         raise AssertionError("trained")
@@ -423,7 +498,8 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(together, "train_together", refuse)
     text = "\n".join(rooms.dry_run(CONFIG, tmp_path / "out", Silent()))
     assert not any(tmp_path.iterdir())
-    assert "updates: 3 GANs x 40; 3 x 6 classifiers x 40" in text
+    assert "updates: 3 GANs x 40; 3 x 8 classifiers x 40" in text
+    assert "samples to learn from: all but copies of training images" in text
     assert "each replicate: 60 images to train on, 20 to choose by" in text
 
 

@@ -142,7 +142,7 @@ def test_an_image_is_the_same_file_whatever_the_count_and_another_with_another_s
 @pytest.mark.parametrize("form", ["folder", "npz", "tfds"])
 def test_the_same_wish_is_the_same_bytes_and_is_read_back(run, tmp_path, form):
     for name in ("one", "other"):
-        synthesize(run, tmp_path / name, Wish(per_class=3, form=form))
+        synthesize(run, tmp_path / name, Wish(per_class=3, form=form, keep_copies=True))
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
     out = tmp_path / "one"
     source, data_dir = {
@@ -287,7 +287,7 @@ def test_another_seed_count_or_run_is_refused_with_the_difference(run, study, tm
     for folder, wish, said in [
         (run, Wish(count=6, seed=3), r"holds another set \(seed: 0, not 3\): give a new folder"),
         (run, Wish(count=7), r"\(images: 6, not 7; generated.ant: 2, not 3\)"),
-        (study[0], Wish(count=6), r"\(model: [0-9a-f]{64}, not [0-9a-f]+\)"),
+        (study[0], Wish(count=6), r"\(model: [0-9a-f]{64}, not [0-9a-f]+"),
     ]:
         with pytest.raises(UserError, match=said):
             synthesize(folder, out, wish)
@@ -335,6 +335,7 @@ def test_a_gan_without_labels_makes_images_of_one_class(photos, tmp_path):
     for wish, said in [
         (Wish(per_class=3), "trained without labels .*: give --count"),
         (Wish(balance=True), "trained without labels .*: give --count"),
+        (Wish(count=3, select="agreement"), "without labels .*: give --select discriminator"),
         (Wish(count=3, include_real=True), "--include-real: this GAN was trained without labels"),
     ]:
         with pytest.raises(UserError, match=said):
@@ -380,3 +381,188 @@ def test_the_checksum_is_of_the_generator_alone_and_of_all_of_it(run):
     leaves, tree_of = jax.tree.flatten(state.ema_params)
     changed = [*leaves[:-1], leaves[-1].at[(0,) * leaves[-1].ndim].add(1e-3)]
     assert weights_checksum(replace(state, ema_params=tree_of.unflatten(changed))) != before
+
+
+@pytest.fixture(scope="module")
+def copying(run, tmp_path_factory):
+    """The same GAN, as if it had been trained on some of the images that it makes."""
+    root = tmp_path_factory.mktemp("copying")
+    synthesize(run, root / "made", Wish(count=120, keep_copies=True))
+    rng = np.random.default_rng(1)
+    for place in sorted((root / "made").glob("*/*.png")):
+        folder = root / "photos" / place.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        if int(place.stem[-7:]) % 4 == 0:
+            shutil.copy(place, folder)
+        for i in range(2):
+            noise = rng.integers(0, 256, (8, 8)).astype(np.uint8)
+            Image.fromarray(noise).save(folder / f"{place.stem}_{i}.png")
+    own = root / "gan"
+    shutil.copytree(run, own)
+    config = json.loads((own / "config.json").read_text())
+    config["source"] = f"folder:{root / 'photos'}"
+    (own / "config.json").write_text(json.dumps(config))
+    told = json.loads((own / "generator.json").read_text())
+    del told["counts"]
+    (own / "generator.json").write_text(json.dumps(told))
+    seen = trained_on.real_images(own, Silent())
+    images = seen.take(np.arange(len(seen))).images[..., 0]
+    return own, {image.tobytes() for image in images}
+
+
+def pixels_of(folder):
+    return [image.tobytes() for image in _pixels(folder, rows(folder))]
+
+
+def manifest_of(folder):
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def test_copies_are_dropped_and_replaced_and_the_manifest_tells(copying, tmp_path):
+    own, known = copying
+    for name, wish in {"all": Wish(count=120, keep_copies=True), "some": Wish(count=120)}.items():
+        synthesize(own, tmp_path / name, wish)
+    every, kept = pixels_of(tmp_path / "all"), pixels_of(tmp_path / "some")
+    copies = [image in known for image in every]
+    assert 15 < sum(copies) < 40
+    assert not known & set(kept)
+    assert len(set(kept)) == 120
+    table = rows(tmp_path / "some")
+    assert [row["label"] for row in table] == [str(i % 3) for i in range(120)]
+    for one, other, is_copy, row in zip(every, kept, copies, table, strict=True):
+        assert (one == other) == (row["copies_dropped"] == "0")
+        assert not (is_copy and one == other)
+        assert (int(row["candidate"]) < 128) == (one == other)
+    found = manifest_of(tmp_path / "some")
+    dropped = sum(int(row["copies_dropped"]) for row in table)
+    assert found["totals"] == {"copies_dropped": dropped, "unselected_dropped": 0}
+    assert dropped >= sum(copies)
+    told = found["copies"]
+    assert told["dropped"]
+    assert told["holds_copies"]
+    assert told["training_images"] == len(known)
+    assert 0 < told["threshold"] < 0.9
+    assert told["copying_z"] is not None
+    assert told["authenticity"] < 1
+    assert found["configuration"]["threshold"] == told["threshold"]
+    whole = manifest_of(tmp_path / "all")
+    assert not whole["copies"]["dropped"]
+    assert whole["copies"]["called_copies"] == told["called_copies"]
+    assert "totals" not in whole
+
+
+def test_what_the_audit_found_is_said_in_a_line(copying, tmp_path):
+    listening = Listening()
+    synthesize(copying[0], tmp_path / "out", Wish(count=3), progress=listening)
+    (line,) = [line for line in listening.said if line.startswith("copies: ")]
+    assert " samples are as near to one training image as a copy" in line
+    assert "% are copies (p = 0.0" in line
+
+
+@pytest.mark.parametrize("wish", [{}, {"select": "discriminator", "keep_fraction": 0.3}])
+def test_screened_images_are_the_same_whatever_the_count(copying, tmp_path, wish):
+    for count in (40, 130):
+        synthesize(copying[0], tmp_path / str(count), Wish(count=count, **wish))
+    few, many = pixels_of(tmp_path / "40"), pixels_of(tmp_path / "130")
+    assert few == many[:40]
+
+
+def test_screened_and_stopped_it_goes_on_to_the_same_bytes(copying, tmp_path):
+    wish = Wish(count=300, form="npz", select="discriminator", keep_fraction=0.5)
+    synthesize(copying[0], tmp_path / "whole", wish)
+    out = tmp_path / "cut"
+
+    class Asking(Silent):
+        def say(self, line):
+            assert not line.startswith("going on") or "after 128 of 300" in line
+
+        def stage(self, name, total, unit):
+            return Stage() if name == "write" else super().stage(name, total, unit)
+
+    class Stage:
+        def __enter__(self):
+            return self.tick
+
+        def __exit__(self, *error):
+            return False
+
+        def tick(self, done, note=""):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with interruption.honour_signals(), pytest.raises(interruption.Interrupted):
+        synthesize(copying[0], out, wish, progress=Asking())
+    assert not out.exists()
+    synthesize(copying[0], out, wish)
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_where_the_training_images_are_gone_there_is_no_audit_and_it_says_so(run, tmp_path):
+    own = tmp_path / "gan"
+    shutil.copytree(run, own)
+    (own / "config.json").unlink()
+    listening = Listening()
+    synthesize(own, tmp_path / "out", Wish(count=6), progress=listening)
+    assert any(line.startswith("no copy audit: the images that ") for line in listening.said)
+    found = manifest_of(tmp_path / "out")
+    assert "cannot be found again" in found["copies"]["not_audited"]
+    assert not found["copies"]["dropped"]
+    assert "candidate" not in rows(tmp_path / "out")[0]
+    with pytest.raises(UserError, match="--select agreement needs the training images: the images"):
+        synthesize(own, tmp_path / "other", Wish(count=6, select="agreement"))
+
+
+def test_a_study_is_audited_by_its_own_draw(study, tmp_path):
+    folder, draw = study
+    synthesize(folder, tmp_path / "out", Wish(count=3))
+    told = manifest_of(tmp_path / "out")["copies"]
+    assert told["training_images"] == len(draw.fit)
+    assert told["held_out"] == len(draw.validation)
+
+
+@pytest.mark.parametrize(
+    ("select", "fraction", "said"),
+    [
+        ("discriminator", None, "discriminator, 50%"),
+        ("agreement", 0.25, "agreement, 25%"),
+    ],
+)
+def test_of_those_that_are_selected_there_are_exactly_as_many_as_wanted(
+    copying, tmp_path, select, fraction, said
+):
+    wish = Wish(per_class=15, select=select, keep_fraction=fraction)
+    assert str(wish.filter) == said
+    synthesize(copying[0], tmp_path / "out", wish)
+    found = manifest_of(tmp_path / "out")
+    assert found["counts"] == [15, 15, 15]
+    assert found["totals"]["unselected_dropped"] > 0
+    told = found["selection"]
+    assert (told["by"], told["keep_fraction"]) == (select, wish.filter.keep)
+    assert found["configuration"]["selection"] == told
+    if select == "discriminator":
+        table = rows(tmp_path / "out")
+        assert all(float(row["score"]) >= told["thresholds"][int(row["label"])] for row in table)
+    else:
+        assert told["classifier"]["trained_on"] == found["copies"]["training_images"]
+        assert 0 <= told["classifier"]["held_out_accuracy"] <= 1
+    flags = ["--select", select, *(["--keep-fraction", str(fraction)] if fraction else [])]
+    assert " ".join(flags) in found["command"]
+
+
+def test_truncated_latents_make_another_set(run, tmp_path):
+    for name, wish in {"plain": Wish(count=9), "narrow": Wish(count=9, truncation=0.2)}.items():
+        synthesize(run, tmp_path / name, wish)
+    plain, narrow = (
+        np.stack(list(_pixels(tmp_path / name, rows(tmp_path / name))))
+        for name in ("plain", "narrow")
+    )
+    assert narrow[::3].std(axis=0).mean() < plain[::3].std(axis=0).mean()
+    assert manifest_of(tmp_path / "narrow")["configuration"]["truncation"] == 0.2
+    assert "--truncation 0.2" in manifest_of(tmp_path / "narrow")["command"]
+
+
+def test_nothing_is_kept_of_a_class_that_cannot_be_filled(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganjax.synthesis.sift.MOST_ROUNDS", 3)
+    wish = Wish(count=300, select="agreement", keep_fraction=1e-9)
+    with pytest.raises(UserError, match=r"class \w+ cannot be filled: .*a larger --keep-fraction"):
+        synthesize(run, tmp_path / "out", wish)
+    assert not (tmp_path / "out").exists()

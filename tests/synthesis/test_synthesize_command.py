@@ -84,7 +84,11 @@ def test_how_many_is_said_in_several_ways(run, ganjax, tmp_path, flags, expected
         (["--per-class", "4=1"], "--per-class 4: no such class; there are a=b, <i>, 3"),
         (["--count", "3", "--per-class", "1"], "give only one of --count and --per-class"),
         (["--balance"], "every class has 10 training images, so nothing is to be balanced"),
-        (["--include-real"], "the images that "),
+        (["--include-real"], "--include-real: the images that "),
+        (["--select", "agreement"], "--select agreement needs the training images: the images "),
+        (["--keep-fraction", "0.5"], "--keep-fraction needs --select agreement or discriminator"),
+        (["--select", "discriminator", "--keep-fraction", "0"], "--keep-fraction must be above 0"),
+        (["--truncation", "0"], "--truncation must be above 0, such as 0.7, not 0.0"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(

@@ -12,6 +12,7 @@ import pytest
 from ganjax import models, training
 from ganjax.models import Generator, Model
 from ganjax.ops import augment, losses, policy
+from ganjax.training import penalties
 from ganjax.typing import Batch
 
 KEY = jax.random.key(0)
@@ -103,7 +104,7 @@ def assert_close(one, other, **tolerance):
 @pytest.mark.parametrize("r1_weight", [0.0, 3.0], ids=["no R1", "R1"])
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_both_updates_descend_the_written_losses(loss, r1_weight):
-    gan = build(loss=loss, r1_weight=r1_weight)
+    gan = build(loss=loss, penalties=[penalties.r1(r1_weight)] if r1_weight else [])
     apply = curved_discriminator().apply
     state = gan.init(KEY)
     images, labels = REAL
@@ -223,7 +224,7 @@ def test_real_fake_and_generator_passes_draw_other_transforms():
 
 
 def test_the_penalty_is_the_squared_gradient_of_the_logits():
-    gan = build(linear_discriminator(), r1_weight=2.0)
+    gan = build(linear_discriminator(), penalties=[penalties.r1(2.0)])
     state = gan.init(KEY)
     _, metrics = jax.jit(gan.step)(state, REAL, KEY)
     v = state.discriminator["params"]["v"]
@@ -312,7 +313,7 @@ def test_a_step_changes_both_networks_their_average_and_the_batch_statistics(con
     assert all(np.isfinite(value) for value in metrics.values())
     assert set(metrics) == {
         "discriminator_loss", "generator_loss", "real_logits", "fake_logits",
-        "discriminator_gradient", "generator_gradient",
+        "discriminator_gradient", "generator_gradient", "overfit",
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from ganjax import models, training
 from ganjax.ops import policy
+from ganjax.training import penalties
 from ganjax.training.loop import repeat
 from ganjax.typing import Batch
 
@@ -42,7 +43,7 @@ def test_a_conditional_gan_learns_which_class_is_which(halves):
         augment=(policy.diffaugment()[0],),
         generator_optimizer=training.adam(2e-3),
         discriminator_optimizer=training.adam(2e-3),
-        r1_weight=0.1,
+        penalties=(penalties.r1(0.1),),
         ema_decay=0.98,
     )
     state, metrics = repeat(gan.step, draw)(jax.jit(gan.init)(KEY), halves, KEY, steps=400)

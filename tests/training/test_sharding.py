@@ -17,7 +17,7 @@ from ganjax.data import loader
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
 from ganjax.ops import augment, policy
-from ganjax.training import loop, sharding
+from ganjax.training import loop, penalties, sharding
 
 KEY = jax.random.key(0)
 STEPS, BATCH, CLASSES = 20, 16, 3
@@ -51,7 +51,7 @@ def gan_with_r1():
     shape = {"size": 8, "channels": 1, "classes": CLASSES, "widths": (16,)}
     generator = models.mlp_generator(**shape, latent_size=8)
     discriminator = models.mlp_discriminator(**shape)
-    return training.gan(generator, discriminator, augment=T, r1_weight=1.0), plain
+    return training.gan(generator, discriminator, augment=T, penalties=(penalties.r1(1.0),)), plain
 
 
 def classifier_on_mixed_batches():

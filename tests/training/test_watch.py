@@ -47,7 +47,7 @@ def gan(sample, logits=lambda state, images, labels: jnp.zeros(len(images))):
 
 
 def look(compared, sample, **logits):
-    state = GANState(jnp.int32(5), {"params": {}}, {}, {}, (), ())
+    state = GANState(jnp.int32(5), {"params": {}}, {}, {}, (), (), *jnp.zeros(3))
     guarded = guard.guard(state, best={"params": {}})
     return look_at(gan(sample, **logits), features(8, 1), CLASSES)(guarded, compared)
 

@@ -66,7 +66,8 @@ def _damaged(out: Path, contents: Contents, form: Format) -> Iterator[str]:
     if form == "folder":
         store = ClassFolders(out, contents)
         count = 0
-        for number, (digest, _) in enumerate(table.rows(out / table.NAME, store.first_column)):
+        rows = table.rows(out / table.NAME, store.first_column, contents)
+        for number, (digest, _) in enumerate(rows):
             count += 1
             if not store.holds(number, digest):
                 yield store.place(number)

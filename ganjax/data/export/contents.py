@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -24,11 +25,13 @@ class Images(NamedTuple):
       pixels: uint8 `[k, height, width, channels]`.
       scores: float32 `[k]`, what the discriminator says of each, or None.
       files: `[k]`, the names of the files that they came from, or None.
+      numbers: of generated ones, the values of each of the set's further columns, int `[k]` each.
     """
 
     pixels: np.ndarray
     scores: np.ndarray | None = None
     files: np.ndarray | None = None
+    numbers: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 Make = Callable[[int], Iterator[Images]]
@@ -49,6 +52,8 @@ class Contents:
       model: SHA-256 of the generator's weights; empty where there is none.
       configuration: what else decides the bytes, as JSON values.
       facts: what else the manifest is to tell, as JSON values.
+      columns: further columns of the table, whole numbers of each generated image.
+      totals: those of them that the manifest adds up.
     """
 
     class_names: tuple[str, ...]
@@ -60,6 +65,8 @@ class Contents:
     model: str = ""
     configuration: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    totals: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)

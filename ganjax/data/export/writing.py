@@ -129,7 +129,7 @@ def _add_images(
         _stop_if_asked()
         return number < len(contents) and store.holds(number, digest)
 
-    done = table.take_up(path, store.first_column, holds)
+    done = table.take_up(path, store.first_column, contents, holds)
     store.begin(done)
     if done:
         say(f"going on after {done:,} of {len(contents):,} images")
@@ -182,6 +182,7 @@ def _manifest(folder: Path, contents: Contents, form: Format) -> dict[str, Any]:
         **contents.identity(form),
         "counts": np.bincount(contents.labels, minlength=len(contents.class_names)).tolist(),
         **contents.facts,
+        **({"totals": table.totals(folder / table.NAME, contents)} if contents.totals else {}),
         "files": [
             {
                 "file": path.relative_to(folder).as_posix(),

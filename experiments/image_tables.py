@@ -1,0 +1,86 @@
+"""The README's measured numbers on generated images: metrics, copies, leaks, shams."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+SHOWN = {
+    "frechet": "Frechet", "kernel": "kernel", "sliced": "sliced", "precision": "precision",
+    "recall": "recall", "density": "density", "coverage": "coverage", "copying z": "C_T",
+    "authenticity": "authenticity", "frechet by class": "Frechet by class",
+}  # fmt: skip
+TELLS = 3.0
+"""Standard deviations from a perfect generator's mean at which a metric is said to move."""
+
+
+def metrics() -> str:
+    """Tabulate which metric moves under which failure, and say what all of them cost."""
+    found, cost = read("metric_failures"), read("metrics")
+    perfect = found["perfect"]
+    lines = [
+        f"Which metric moves when a set of {found['images']:,} real images of Fashion-MNIST is "
+        "spoilt in a known way: standard deviations from the mean of "
+        f"{found['draws']} unspoilt sets, bold from {TELLS:g} on "
+        "(`python -m experiments.metric_failures`).",
+        "",
+        "| set | " + " | ".join(SHOWN.values()) + " |",
+        "| --- |" + " --- |" * len(SHOWN),
+    ]
+    for failure, values in found["failures"].items():
+        cells = []
+        for name in SHOWN:
+            moved = (values["mean"][name] - perfect["mean"][name]) / perfect["sd"][name]
+            cells.append(f"**{moved:+.0f}**" if abs(moved) >= TELLS else f"{moved:+.0f}")
+        lines.append(f"| {failure} | " + " | ".join(cells) + " |")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"All of them together take {cost['together']['median']:.1f} s for {cost['images']:,} "
+            f"against {cost['images']:,} images at {cost['features']} features on "
+            f"{cost['environment']['cores']} cores, features apart "
+            "(`python -m experiments.benchmarks.metrics`).",
+        ]
+    )
+
+
+def audit() -> str:
+    """Say which share of copies the audit sees, and how often it accuses real images."""
+    found = read("copy_audit")
+    rows = [row for row in found["rows"] if row["features"] == "pictures"]
+    kinds = list(rows[0]["kinds"])
+    lines = [
+        "The smallest share of planted copies that the audit tells at 5 % false alarms, and how "
+        f"many of {found['real_sets']} sets of held-out real images it accuses "
+        f"(`{found['command'].split(' --')[0]}`; sets of {found['images']:,} images):",
+        "",
+        "| training images | " + " | ".join(kinds) + " | real sets accused |",
+        "| --- |" + " --- |" * (len(kinds) + 1),
+    ]
+    for row in rows:
+        shares = [f"{row['kinds'][kind]['smallest_share']:.1%}" for kind in kinds]
+        lines.append(
+            f"| {row['training_images']:,} of {row['set']} | "
+            + " | ".join(shares)
+            + f" | {row['real_sets_accused']:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def sham() -> str:
+    """Say how often studies of images that cannot help said that they do."""
+    found = read("sham")
+    rows = found["studies"]
+    said = [sum(row["helps"] is answer for row in rows) for answer in (True, False, None)]
+    return (
+        f"Of {len(rows)} real studies of digits in which training images once more, or noise, "
+        f"took the place of generated images (preset {found['preset']}, `{found['command']}`), "
+        f"{said[0]} said that they help, {said[1]} that they do not, {said[2]} could not tell."
+    )
+
+
+def read(name: str) -> Any:
+    """Return one of the results."""
+    return json.loads((RESULTS / f"{name}.json").read_text())

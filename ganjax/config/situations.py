@@ -1,0 +1,84 @@
+"""What the GAN's settings are where nobody gave them: by how many images there are of a class.
+
+`experiments/sweep.py` compares settings on validation images alone. Until it has found one that is
+better for a situation than the common ones, situations differ in name only.
+"""
+
+from typing import Any, Literal
+
+Situation = Literal["auto", "tiny", "small", "large"]
+
+LARGEST_FOR_MLP = 16
+"""Side in pixels up to which a fully connected GAN serves small sets better, and faster."""
+
+UP_TO: dict[str, float] = {"tiny": 50, "small": 500, "large": float("inf")}
+"""Training images per class, on average, that a situation goes up to."""
+
+_ALL: dict[str, Any] = {
+    "network": "dcgan",
+    "loss": "non_saturating",
+    "augment_strength": 0.5,
+    "r1_weight": 0.1,
+    "r2_weight": 0.0,
+    "learning_rate": 2e-4,
+    "updates": 2000,
+}
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "tiny": {**_ALL},
+    "small": {**_ALL},
+    "large": {**_ALL},
+}
+"""The values that depend on the situation."""
+
+GAMES: dict[str, dict[str, Any]] = {
+    "mlp": {"loss": "non_saturating", "r1_weight": 0.1, "r2_weight": 0.0},
+    "dcgan": {"loss": "non_saturating", "r1_weight": 0.1, "r2_weight": 0.0},
+    "resnet": {"loss": "hinge", "r1_weight": 0.0, "r2_weight": 0.0},
+    "modern": {"loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0},
+}
+"""The loss and penalties that each network is made for, where it is not the situation's own:
+arXiv 1801.04406, 1802.05957, 2501.05441."""
+
+
+def situation_of(per_class: float) -> str:
+    """Return the situation of a training set with so many images per class, on average."""
+    return next(name for name, most in UP_TO.items() if per_class <= most)
+
+
+def settings_for(
+    situation: str, network: str, loss: str | None, size: int, per_class: float | None
+) -> dict[str, Any]:
+    """Return the settings of a situation.
+
+    Args:
+      situation: "auto" chooses by `per_class`.
+      network: "auto" for the situation's own; another one is trained by the game that it is made
+        for.
+      loss: what was given; a relativistic one needs both penalties.
+      size: of the images, in pixels a side.
+      per_class: training images per class, on average; None where it is not known, as "small".
+
+    Returns:
+      Values of `GANConfig` by name, the situation and the network among them.
+    """
+    if situation == "auto":
+        situation = "small" if per_class is None else situation_of(per_class)
+    found = dict(SETTINGS[situation])
+    if network == "auto":
+        network = "mlp" if size <= LARGEST_FOR_MLP else found["network"]
+    if network != found["network"]:
+        found |= GAMES[network]
+    if loss == "relativistic":
+        found |= GAMES["modern"]
+    return {**found, "network": network, "situation": situation}
+
+
+def why(situation: str, per_class: float) -> str:
+    """Say which situation a training is in, and by what."""
+    if situation != situation_of(per_class):
+        return f"situation {situation}, as given ({per_class:.3g} training images per class)"
+    names = list(UP_TO)
+    below = UP_TO[names[names.index(situation) - 1]] if situation != names[0] else 0
+    bounds = f"at most {UP_TO[situation]:g}" if situation != names[-1] else f"more than {below:g}"
+    return f"situation {situation}: {per_class:.3g} training images per class, {bounds}"
