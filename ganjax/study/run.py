@@ -24,7 +24,7 @@ from ganjax.study.competition import competition
 from ganjax.study.prepare import Prepared, prepare
 from ganjax.study.record import Record
 from ganjax.study.replicate import Contest, Replicate, run
-from ganjax.study.summary import policies, summarise
+from ganjax.study.summary import gan_in_words, policies, summarise
 from ganjax.synthesis import description
 from ganjax.training.side_by_side import at_once, group
 
@@ -94,8 +94,7 @@ def _study(
     seconds = {"data": round(perf_counter() - start, 3)}
 
     contest = assemble(config, prepared)
-    gan = contest.description.config
-    progress.say(gan.in_words(len(prepared.draws[0].fit) / len(prepared.pool.class_names)))
+    progress.say(f"the GANs: {gan_in_words(prepared, contest)}")
     discriminator, classical = policies(contest)
     progress.say(f"T(x) in the discriminator: {discriminator}")
     progress.say(f"classical policy: {classical}")
@@ -207,7 +206,7 @@ def dry_run(
         f"each replicate: {len(fit)} images to train on, {len(prepared.draws[0].validation)} "
         "to choose by",
         "parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()),
-        contest.description.config.in_words(len(fit) / len(fit.class_names)),
+        f"the GANs: {gan_in_words(prepared, contest)}",
         f"updates: {config.replicates} GANs x {contest.description.updates:,}; "
         f"{config.replicates} x {classifiers} classifiers x {c.updates:,}",
         f"replicates at a time: {size}, on {group(size).mesh.size} of {jax.device_count()} devices",

@@ -71,6 +71,8 @@ def summarise(
             "signs": [record.signs for record in records],
             "kept": [record.kept for record in records],
             "updates": contest.description.updates,
+            "config": to_json(contest.description.config),
+            "in_words": gan_in_words(prepared, contest),
             "parameters": {
                 name: records[0].parameters[name] for name in ("generator", "discriminator")
             },
@@ -91,6 +93,12 @@ def summarise(
         "config": to_json(config),
         "command": command,
     }  # fmt: skip
+
+
+def gan_in_words(prepared: Prepared, contest: Contest) -> str:
+    """Say how the GANs are trained, and why so."""
+    fit = prepared.draws[0].fit
+    return contest.description.config.in_words(len(fit) / len(fit.class_names))
 
 
 def policies(contest: Contest) -> tuple[str, str]:

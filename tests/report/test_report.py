@@ -144,6 +144,14 @@ def test_a_missing_part_leaves_its_section_out(make_results, make_pictures, part
     Page(report.build(results, make_pictures()))
 
 
+def test_how_the_gans_were_trained_is_told_where_it_is_known(make_results):
+    results = make_results(None)
+    results["gan"]["in_words"] = "situation tiny: 15 training images per class"
+    told = "How they were trained: situation tiny: 15 training images per class."
+    assert told in report.build(results)
+    assert "How they were trained" not in report.build(make_results(None))
+
+
 @pytest.mark.parametrize("part", ["history", "parameters", "seeds", "updates"])
 def test_missing_training_details_do_no_harm(make_results, part):
     results = make_results(None)

@@ -259,6 +259,9 @@ def test_costs_histories_and_parameters_are_told(straight):
     for history in found["gan"]["history"]:
         assert history["update"][-1] == found["gan"]["updates"] == 40
         assert {len(values) for values in history.values()} == {len(history["update"])}
+    assert found["gan"]["config"]["updates"] == 40
+    assert None not in found["gan"]["config"].values()  # what was left open is filled in
+    assert found["gan"]["in_words"].startswith("situation tiny: ")
     assert found["gan"]["parameters"]["generator"] > 0
     assert found["gan"]["parameters"]["discriminator"] > 0
     curves = found["classifier"]["history"]
