@@ -206,10 +206,12 @@ def _conclude(
 ) -> Record:
     """Choose on validation, look at the test set once, and save the record."""
     entrants, draw = outcome.entrants, replicate.draw
-    accuracy, loss, update = (
-        np.asarray(x) for x in (entrants.accuracy, entrants.loss, entrants.update)
+    probability, accuracy, update = (
+        np.asarray(x) for x in (entrants.probability, entrants.accuracy, entrants.update)
     )
-    entries = {arm: choose(own, accuracy, loss, update) for arm, own in contest.arms.items()}
+    entries = {
+        arm: choose(own, probability, accuracy, update) for arm, own in contest.arms.items()
+    }
     with _timed(seconds, "test"):
         judgement = _judge(contest, entrants, entries, sealed, replicate.number)
     classes = len(draw.fit.class_names)

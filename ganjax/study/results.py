@@ -63,6 +63,7 @@ def arm_results(
                 **candidates[record.entries[arm].candidate]._asdict(),
                 "update": record.entries[arm].update,
                 "validation_accuracy": record.entries[arm].accuracy,
+                "validation_probability": record.entries[arm].probability,
             }
             for record in records
         ],
