@@ -209,9 +209,7 @@ def _conclude(
     probability, accuracy, update = (
         np.asarray(x) for x in (entrants.probability, entrants.accuracy, entrants.update)
     )
-    entries = {
-        arm: choose(own, probability, accuracy, update) for arm, own in contest.arms.items()
-    }
+    entries = {arm: choose(own, probability, accuracy, update) for arm, own in contest.arms.items()}
     with _timed(seconds, "test"):
         judgement = _judge(contest, entrants, entries, sealed, replicate.number)
     classes = len(draw.fit.class_names)
