@@ -44,7 +44,9 @@ def conv_classifier(
     return _model(_ConvClassifier(width, features, classes), size, channels)
 
 
-def conv_features(*, size: int, channels: int = 1, width: int = 32, features: int) -> Model:
+def conv_features(
+    *, size: int, channels: int = 1, width: int = 32, features: int | None = None
+) -> Model:
     """Build a `conv_classifier` without its last layer, to see images as it does.
 
     It takes the variables of the classifier with the same numbers; the last layer's are ignored.
@@ -53,7 +55,8 @@ def conv_features(*, size: int, channels: int = 1, width: int = 32, features: in
       size: height and width of the images in pixels, at least 8.
       channels: 1 or 3.
       width: channels of the first layer, as the classifier's.
-      features: units of the layer before the last, as the classifier's.
+      features: units of the layer before the last, as the classifier's; None where it has none,
+        for the last convolution's output at every place.
 
     Returns:
       A `Model` from images `[batch, size, size, channels]` in [-1, 1] to features, at least 0,

@@ -40,6 +40,7 @@ def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None
             arm: _arm(rng, arm, centres[arm], classes, replicates) for arm in ARMS
         },
         "comparisons": _comparisons(rng, centres, (gain, low, high)),
+        "calibration": make_calibration(replicates),
         "verdict": {
             "helps": helps,
             "text": f"{TEXTS[helps]}: the best arm with them scored {100 * gain:+.1f} points of "
@@ -73,6 +74,28 @@ def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None
         },
         "config": {"source": "digits", "per_class": 20, "gan": {"network": "dcgan", "width": 32}},
         "command": "ganjax study digits --out runs/digits",
+    }  # fmt: skip
+
+
+def make_calibration(replicates=5, arms=ARMS):
+    """Return what a study tells of its arms' confidence: too much of it, mended by a half."""
+    sure = (np.arange(15) + 0.5) / 15
+
+    def errors(gap):
+        return {
+            "error": [gap + 0.01 * i for i in range(replicates)],
+            "mean": gap + 0.005 * (replicates - 1),
+            "reliability": {
+                "confidence": [None, *sure[1:].tolist()],
+                "accuracy": [None, *np.maximum(sure[1:] - gap, 0).tolist()],
+                "counts": [0, 3, *range(20, 33)],
+            },
+        }
+
+    return {
+        arm: {"temperature": [1.5 + 0.1 * i for i in range(replicates)],
+              "before": errors(0.08), "after": errors(0.04)}
+        for arm in arms
     }  # fmt: skip
 
 

@@ -170,7 +170,8 @@ def test_accuracy_on_validation_is_the_mean_over_classes():
         steps=STEPS,
     )
     variables = entrants.state.variables
-    answers = np.asarray(functions.predict(variables, tail.images))
+    logits = [functions.logits(of(variables, i), tail.images) for i in range(len(CANDIDATES))]
+    answers = np.argmax(logits, axis=-1)
     right = answers == np.asarray(tail.labels)
     by_class = [right[..., np.asarray(tail.labels) == c].mean(axis=-1) for c in range(CLASSES)]
     np.testing.assert_allclose(metrics["accuracy"], np.mean(by_class, axis=(0, 2)), rtol=1e-5)
@@ -285,13 +286,13 @@ def test_taking_turns_and_side_by_side_agree(trained, monkeypatch):
     chex.assert_trees_all_equal(of(turns[-1], 1), of(turns[-1], 3))
 
 
-def test_predictions_are_the_largest_logits_beyond_one_batch_too(functions, trained):
-    end = trained[0][-1]
-    chosen = jax.tree.map(lambda leaf: leaf[np.array([1, 0])], end.best)
-    images = resident(9, 503).images
-    predictions = functions.predict(chosen, images)
-    assert predictions.shape == (2, SEEDS, 503)
-    assert predictions.dtype == jnp.int32
-    state = ClassifierState(jnp.zeros((), jnp.int32), of(of(end.best, 0), 1), ())
-    logits = tiny_classifier().logits(state, normalise(images))
-    assert (np.asarray(predictions[1, 1]) == np.asarray(logits.argmax(-1))).mean() > 0.99
+def test_logits_of_all_seeds_are_each_ones_own(functions, trained):
+    chosen = of(trained[0][-1].best, 1)
+    images = resident(9, 21).images
+    found = functions.logits(chosen, images)
+    assert found.shape == (SEEDS, 21, CLASSES)
+    assert found.dtype == jnp.float32
+    for seed in range(SEEDS):
+        state = ClassifierState(jnp.zeros((), jnp.int32), of(chosen, seed), ())
+        own = tiny_classifier().logits(state, normalise(images))
+        np.testing.assert_allclose(found[seed], own, rtol=1e-4, atol=1e-5)
