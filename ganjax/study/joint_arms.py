@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ganjax.config import JOINT, JointConfig, Objective, StudyConfig, Upkeep
@@ -83,7 +84,8 @@ def describe_arm(
     updates = max(1, round(own.updates * own.batch_size / gan.batch_size))
     joint: JointConfig = replace(config.joint, width=own.width)
     if weight is not None:
-        joint = replace(joint, **{_weight_name(objective): weight})
+        given: Any = {_weight_name(objective): weight}
+        joint = replace(joint, **given)
     gan = replace(gan, updates=updates)
     return describe(gan, draw.fit, objective=objective, joint=joint)
 
@@ -172,7 +174,8 @@ def _distance_to(draw: Draw, key: Key) -> Callable[[Trained], float]:
 
     def seen(images: np.ndarray) -> Moments:
         parts = np.array_split(images, max(1, -(-len(images) // 500)))
-        return moments(np.concatenate([np.asarray(see(seen_by, normalise(p))) for p in parts]))
+        found = [np.asarray(see(seen_by, normalise(jnp.asarray(part)))) for part in parts]
+        return moments(np.concatenate(found))
 
     own = [part.images for part in (draw.fit, draw.validation, draw.unlabelled) if part is not None]
     together = np.concatenate(own)

@@ -32,8 +32,8 @@ class Record:
         values.
       calibration: how far the confidence of each arm's classifiers is from their accuracy on the
         test images, as of `finalists.Look`.
-      joint: of each arm that was trained together with a GAN, what was tried and kept, how good that
-        was on validation, and its `history` and `signs`, as JSON values.
+      joint: of each arm that was trained together with a GAN, what was tried and kept, how good
+        that was on validation, and its `history` and `signs`, as JSON values.
       dropped: pictures of samples that were thrown away, uint8 `[k, h, w, c]`.
       dropped_labels: their classes, int32 `[k]`.
       dropped_copies: whether each was dropped as a copy, rather than as not selected, bool `[k]`.

@@ -12,7 +12,7 @@ from ganjax.data.partly import WithUnlabelled, sample_partly_labelled
 from ganjax.models import Generator, Model
 from ganjax.typing import PartlyLabelled
 
-BATCH, SIDE, LATENT, CLASSES = 8, 4, 3, 3
+BATCH, SIDE, LATENT, CLASSES = 8, 8, 3, 3
 PIXELS, HIDDEN = SIDE * SIDE, 5
 RATE = 0.1
 KEYS = jax.random.split(jax.random.key(7), 4)
@@ -53,7 +53,7 @@ def curved_answers(outputs: int) -> Model:
     """Logits = U tanh(V x), whatever the labels."""
 
     def init(key):
-        return {"params": drawn(key, {"V": (PIXELS, HIDDEN), "U": (HIDDEN, outputs)}, 0.5)}
+        return {"params": drawn(key, {"V": (PIXELS, HIDDEN), "U": (HIDDEN, outputs)}, 0.4)}
 
     def apply(variables, images, labels=None, *, train=False, axis_name=None):
         return hidden(variables["params"], images) @ variables["params"]["U"], {}

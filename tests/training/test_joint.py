@@ -16,6 +16,7 @@ from small_players import (
     LABELS,
     LATENTS,
     OTHERS,
+    PIXELS,
     RATE,
     SIDE,
     assert_close,
@@ -141,7 +142,7 @@ TERMS = ClassTerms(weight=0.3, generator_weight=0.6, generated=0.7, entropy=0.2)
 def test_both_updates_descend_the_written_objectives(objective, batch):
     how = {"loss": losses.hinge, "penalties": [penalties.r1(R1)]} if objective is auxiliary else {}
     joint = build(objective, TERMS, **how)
-    state = jax.jit(joint.init)(KEY)
+    state = joint.init(KEY)
     d_expected, g_expected, expected = jax.jit(partial(solved, objective, batch))(
         state.generator["params"], state.discriminator["params"]
     )
@@ -167,10 +168,8 @@ def test_without_classification_it_is_a_gan_of_the_last_output():
     sgd = {"generator_optimizer": optax.sgd(RATE), "discriminator_optimizer": optax.sgd(RATE)}
     alone = training.gan(linear_generator(), Model(answers.init, last), **sgd)
     joint = build(auxiliary, ClassTerms(weight=0.0, generator_weight=0.0))
-    state = jax.jit(joint.init)(KEY)
-    plain = replace(
-        jax.jit(alone.init)(KEY), generator=state.generator, discriminator=state.discriminator
-    )
+    state = joint.init(KEY)
+    plain = replace(alone.init(KEY), generator=state.generator, discriminator=state.discriminator)
     after, metrics = jax.jit(joint.step)(state, BATCHES["labelled alone"], KEY)
     expected, named = jax.jit(alone.step)(plain, Batch(IMAGES, LABELS), KEY)
     assert_close(after.generator, expected.generator)
@@ -186,8 +185,8 @@ def test_with_classification_alone_it_trains_as_a_classifier():
     how = {"discriminator_optimizer": adam, "penalties": [penalties.r1(1e4)]}
     joint = build(semi_supervised, terms, **how)
     alone = training.classifier(curved_answers(CLASSES), optimizer=adam)
-    state = jax.jit(joint.init)(KEY)
-    plain = replace(jax.jit(alone.init)(KEY), variables=state.discriminator)
+    state = joint.init(KEY)
+    plain = replace(alone.init(KEY), variables=state.discriminator)
     steps = jax.jit(joint.step), jax.jit(alone.step)
     for turn in range(5):
         state, metrics = steps[0](state, BATCHES["unlabelled too"], jax.random.key(turn))
@@ -206,13 +205,13 @@ def test_consistency_weighs_the_disagreement_about_two_transforms():
     without, weighed_twice = (
         build(semi_supervised, ClassTerms(consistency=weight), **how) for weight in (0.0, 2.0)
     )
-    state = jax.jit(without.init)(KEY)
+    state = without.init(KEY)
     one, other = (
         jax.jit(joint.step)(state, BATCHES["unlabelled too"], KEY)[1]["classifier_loss"]
         for joint in (without, weighed_twice)
     )
     white, black = jax.nn.softmax(
-        outputs(state.discriminator["params"], jnp.array([[1.0], [-1.0]]) * jnp.ones((1, 16)))
+        outputs(state.discriminator["params"], jnp.array([[1.0], [-1.0]]) * jnp.ones((1, PIXELS)))
     )
     turned = (other - one) / 2 / jnp.sum((white - black) ** 2) * BATCH
     assert 1 <= round(float(turned)) < BATCH  # images that are white once and black once
@@ -229,7 +228,7 @@ def test_each_pass_draws_its_own_transforms_and_no_others(name, passes):
         return images
 
     joint = build(auxiliary, ClassTerms(generated=1.0), augment=(policy.Transform(record, 1.0),))
-    jax.jit(joint.step)(jax.jit(joint.init)(KEY), BATCHES[name], jax.random.key(1))
+    joint.step(joint.init(KEY), BATCHES[name], jax.random.key(1))
     jax.effects_barrier()
     assert len(set(keys)) == passes * BATCH
 
@@ -242,7 +241,7 @@ def trained(request):
         request.param, terms, latents=normal_latents, augment=BRIGHTER, ema_decay=0.2,
         generator_optimizer=optax.adam(0.03), discriminator_optimizer=optax.adam(0.03),
     )  # fmt: skip
-    states, told, step = [jax.jit(joint.init)(KEY)], [], jax.jit(joint.step)
+    states, told, step = [joint.init(KEY)], [], jax.jit(joint.step)
     for turn in range(12):
         state, metrics = step(states[-1], BATCHES["unlabelled too"], jax.random.key(turn))
         states.append(state)
