@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from ganjax.report import answer, confidence, evidence, samples, words
+from ganjax.report import answer, confidence, evidence, joint, samples, words
 
 
 def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None = None) -> str:
@@ -42,6 +42,7 @@ def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None 
         "leaks": samples.leaks(r),
         "gan": evidence.gan(r),
         "curves": evidence.classifier_curves(r),
+        "joint": joint.joint(r),
         "confusions": evidence.confusions(r, decisive),
         "by_class": evidence.by_class(r, decisive),
         "chosen": evidence.chosen(r),

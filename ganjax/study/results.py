@@ -227,11 +227,10 @@ def _reasons(
 
 
 def joint_in_words(records: Sequence[Record]) -> list[str]:
-    """Say how the arms that were trained together with a GAN did, a sentence each."""
+    """Say how the arms that were trained together with a GAN did, a short sentence each."""
     return [
-        f"Trained together with a GAN, {arm}: {100 * found.estimate:+.1f} points of accuracy "
-        f"against the best arm without ({found.level:.0%} interval {100 * found.low:+.1f} to "
-        f"{100 * found.high:+.1f})."
+        f"Arm {arm}: {100 * found.estimate:+.1f} points against the best arm without "
+        f"({100 * found.low:+.1f} to {100 * found.high:+.1f})."
         for arm in records[0].joint
         for found in [difference(arm, WITHOUT, records)]
     ]

@@ -32,7 +32,7 @@ Its part `joint`, null without such arms, tells of the classifiers trained toget
                    generator_update, what was kept; accuracy and probability on validation;
                    distance, Frechet's, of samples (null where one weight was tried)
       history      per replicate, of the training that was chosen: what its steps recorded
-      signs        likewise its looks
+      signs        likewise its looks; their distance is the energy distance to validation images
       parameters   of its networks
 
 Records of earlier versions have no entry, and an empty one, or null, stands for it.
@@ -163,16 +163,13 @@ def _question(config: StudyConfig, prepared: Prepared) -> dict[str, Any]:
 
 def _arms(contest: Contest, records: list[Record], classes: int) -> dict[str, Any]:
     c = contest.config.classifier
+    steps = {arm: (c.updates, c.batch_size) for arm in arms.ARMS}
+    steps |= {arm: (own["updates"], own["gan"]["batch_size"]) for arm, own in contest.joint.items()}
     return {
         arm: results.arm_results(
-            arm,
-            records,
-            contest.candidates,
-            classes,
-            updates=c.updates,
-            batch_size=c.batch_size,
+            arm, records, contest.candidates, classes, updates=updates, batch_size=batch_size
         )
-        for arm in (*arms.ARMS, *records[0].joint)
+        for arm, (updates, batch_size) in steps.items()
     }
 
 

@@ -19,50 +19,68 @@ def all_of_one_margin(margin: float, right: int, images: int, classes: int = 2):
     return margin * np.eye(classes)[answered], labels
 
 
-@pytest.mark.parametrize(("margin", "right", "images"), [(4, 30, 40), (0.5, 900, 1000), (9, 3, 4)])
-def test_of_two_classes_and_one_margin_the_temperature_has_a_closed_form(margin, right, images):
-    part = (right + 1 / 2) / (images + 1)
-    logits, labels = all_of_one_margin(margin, right, images)
-    expected = margin / np.log(part / (1 - part))
-    np.testing.assert_allclose(temperature(logits, labels), expected, rtol=1e-4)
+def slope(logits, labels, t):
+    """The derivative of the loss by 1 / t: the sum of (p - y) z, and of the belief in t = 1."""
+    y = np.eye(logits.shape[1])[labels]
+    likelihood = np.sum((softmax(logits / t, axis=1) - y) * logits)
+    return likelihood - t * np.log(t) / 0.5**2
+
+
+@pytest.mark.parametrize(("right", "images"), [(30, 40), (9, 10), (2, 3)])
+def test_a_confidence_that_is_right_needs_no_temperature_however_few_there_are(right, images):
+    margin = np.log(right / (images - right))  # of two classes: sigmoid(margin) is the accuracy
+    found = temperature(*all_of_one_margin(margin, right, images))
+    np.testing.assert_allclose(found, 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("margin", "part"), [(4, 0.75), (0.5, 0.9), (9, 0.75)])
+def test_of_many_images_confidence_becomes_the_part_that_is_right(margin, part):
+    found = temperature(*all_of_one_margin(margin, int(part * 20_000), 20_000))
+    np.testing.assert_allclose(found, margin / np.log(part / (1 - part)), rtol=5e-3)
 
 
 def test_of_many_classes_the_likeliest_class_gets_the_part_that_is_right():
-    logits, labels = all_of_one_margin(7.0, 80, 100, classes=10)
+    logits, labels = all_of_one_margin(7.0, 8000, 10_000, classes=10)
     found = softmax(logits / temperature(logits, labels), axis=1).max()
-    np.testing.assert_allclose(found, (80 + 1 / 10) / 101, rtol=1e-4)
+    np.testing.assert_allclose(found, 0.8, rtol=1e-3)
 
 
-@pytest.mark.parametrize("images", [1, 2, 20, 200])
-def test_where_all_are_right_confidence_is_bounded_by_how_many_there_are(images):
-    logits, labels = all_of_one_margin(3.0, images, images)
-    sure = softmax(logits / temperature(logits, labels), axis=1).max()
-    np.testing.assert_allclose(sure, (images + 1 / 2) / (images + 1), rtol=1e-3)
+@pytest.mark.parametrize("seed", range(4))
+def test_it_is_the_root_of_the_derivative_on_any_logits(seed):
+    rng = np.random.default_rng(seed)
+    images = (3, 10, 40, 300)[seed]
+    logits, labels = rng.normal(size=(images, 5)) * 4, rng.integers(0, 5, images)
+    labels[: images // 2] = logits[: images // 2].argmax(axis=1)
+    expected = brentq(lambda t: slope(logits, labels, t), 0.06, 19)
+    np.testing.assert_allclose(temperature(logits, labels), expected, rtol=1e-4)
+
+
+def test_it_is_the_least_over_the_whole_range():
+    logits, labels = all_of_one_margin(40.0, 995, 1000)
+    logits[:5] *= 0.01
+    grid = np.exp(np.linspace(np.log(0.05), np.log(20), 4001))
+    losses = [
+        -log_softmax(logits / t, axis=1)[np.arange(1000), labels].sum() + 2 * np.log(t) ** 2
+        for t in grid
+    ]
+    np.testing.assert_allclose(temperature(logits, labels), grid[np.argmin(losses)], rtol=2e-3)
+
+
+def test_where_all_are_right_more_images_allow_more_confidence_but_never_all():
+    found = [temperature(*all_of_one_margin(3.0, n, n)) for n in (1, 10, 100, 10_000)]
+    assert 1 > found[0] > 0.9
+    assert found == sorted(found, reverse=True)
+    assert found[-1] > 0.05
 
 
 def test_where_all_are_wrong_confidence_goes_as_far_as_it_may():
-    logits, labels = all_of_one_margin(3.0, 0, 50)
+    logits, labels = all_of_one_margin(30.0, 0, 500)
     np.testing.assert_allclose(temperature(logits, labels), 20, rtol=1e-3)
 
 
-def test_it_is_the_root_of_the_derivative_on_any_logits():
-    rng = np.random.default_rng(0)
-    logits, labels = rng.normal(size=(300, 5)) * 4, rng.integers(0, 5, 300)
-    labels[:200] = logits[:200].argmax(axis=1)
-    targets = (300 * np.eye(5)[labels] + 1 / 5) / 301
-
-    def slope(t):  # d loss / d (1 / t)
-        return np.mean(np.sum((softmax(logits / t, axis=1) - targets) * logits, axis=1))
-
-    np.testing.assert_allclose(temperature(logits, labels), brentq(slope, 0.1, 19), rtol=1e-4)
-
-
-def test_scaled_and_shifted_logits_ask_for_the_scale():
-    rng = np.random.default_rng(1)
-    logits, labels = rng.normal(size=(200, 4)) * 2, rng.integers(0, 4, 200)
-    labels[:150] = logits[:150].argmax(axis=1)
-    once = temperature(logits, labels)
-    np.testing.assert_allclose(temperature(3 * logits + 5, labels), 3 * once, rtol=1e-4)
+def test_a_constant_beside_the_logits_changes_nothing():
+    logits, labels = all_of_one_margin(4.0, 30, 40)
+    np.testing.assert_allclose(temperature(logits + 100, labels), temperature(logits, labels))
 
 
 def test_logits_that_say_nothing_are_left_as_they_are():
@@ -70,7 +88,7 @@ def test_logits_that_say_nothing_are_left_as_they_are():
 
 
 def test_huge_logits_do_not_overflow():
-    logits, labels = all_of_one_margin(1e6, 5, 10)
+    logits, labels = all_of_one_margin(1e6, 1, 2)
     assert temperature(logits, labels) == pytest.approx(20, rel=1e-3)
 
 

@@ -24,6 +24,7 @@ from ganjax.progress import Silent
 from ganjax.study import run as rooms
 from ganjax.study import study
 from ganjax.study.arms import PARTS, part_name
+from ganjax.study.examine import examine
 from ganjax.study.record import Record
 from ganjax.synthesis import together
 from ganjax.synthesis.classifiers import load_classifier
@@ -620,6 +621,16 @@ def test_a_run_is_loaded_as_pure_functions_as_its_example_does(straight, monkeyp
     assert np.abs(gradient[0]).max() > 0
     with pytest.raises(UserError, match=r"images must be \[batch, 8, 8, 1\], not \[2, 8, 8\]"):
         run.logits(images[..., 0])
+
+
+def test_kept_classifiers_are_examined_with_the_rest_of_a_run(finished):
+    def damaged():
+        return [own.what for own in examine(finished).damaged]
+
+    assert damaged() == []
+    file = finished / "replicates/1/classifiers/weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert damaged() == ["replicates/1/classifiers/weights.safetensors"]
 
 
 @pytest.fixture
