@@ -7,6 +7,7 @@ folder above it, the deepest such, is named like a class; sets with labels of th
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def find_pictures(
     elif kind == "zip" and rest:
         entries, bad = _in_zip(path, source)
         by_folder = _by_folder(path, class_names)
-        found = _of_entries(source, entries, frame, by_folder, split)._replace(bad=bad)
+        found = replace(_of_entries(source, entries, frame, by_folder, split), bad=bad)
     elif kind == "tfds" and rest:
         found = _of_set(source, rest, frame, class_names, split, data_dir, say)
     elif kind == "npz" and rest:
@@ -187,4 +188,4 @@ def _of_set(
         split,
     )
     bad = tuple(b for b in listing.bad if split in (None, b.split))
-    return found._replace(bad=bad, notes=(*listing.notes, *notes))
+    return replace(found, bad=bad, notes=(*listing.notes, *notes))

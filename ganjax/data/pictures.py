@@ -5,6 +5,7 @@ What an image becomes does not depend on which others lie beside it.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,8 @@ class Frame(NamedTuple):
         return fit.Shape(side, side, self.channels, side)
 
 
-class Pictures(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Pictures:
     """Images that are yet to be read.
 
     Attributes:

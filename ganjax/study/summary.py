@@ -163,7 +163,7 @@ def _question(config: StudyConfig, prepared: Prepared) -> dict[str, Any]:
 
 def _arms(contest: Contest, records: list[Record], classes: int) -> dict[str, Any]:
     c = contest.config.classifier
-    steps = {arm: (c.updates, c.batch_size) for arm in arms.ARMS}
+    steps = dict.fromkeys(arms.ARMS, (c.updates, c.batch_size))
     steps |= {arm: (own["updates"], own["gan"]["batch_size"]) for arm, own in contest.joint.items()}
     return {
         arm: results.arm_results(

@@ -30,6 +30,7 @@ from ganjax.synthesis.classifying import (
 from ganjax.synthesis.trained import load
 from ganjax.synthesis.trained_on import run_of
 from ganjax.synthesis.weights import WORDS, read_weights, write_weights
+from ganjax.training import Joint, JointState
 from ganjax.typing import Array, Variables
 
 FOLDER = "classifiers"
@@ -253,18 +254,19 @@ def _best_arm(folder: Path, arms: Mapping[str, Mapping[str, Any]]) -> tuple[str,
 
 
 def _of_training(folder: Path, say: Say) -> Calibrated:
-    """Return the classifier of a training that has one: of a GAN whose functions can classify."""
+    """Return the classifier of a training that has one."""
     trained = load(folder, say=say)
-    classify = getattr(trained.gan, "classify", None)
-    if classify is None:
+    functions = trained.description.build()
+    if not isinstance(functions, Joint):
         raise NoClassifierError(
             f"{quoted(folder)} is a GAN alone and has no classifier: train with --objective "
             f"{OBJECTIVES}, or give a study"
         )
-    description = trained.description
+    description, state = trained.description, trained.state
+    assert isinstance(state, JointState)
 
     def answer(images: Array) -> Array:
-        return classify(trained.state, images).astype(jnp.float32)[None]
+        return functions.classify(state, images).astype(jnp.float32)[None]
 
     return Calibrated(
         name=f"the classifier of {quoted(folder)}",

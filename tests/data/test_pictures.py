@@ -10,6 +10,7 @@ from PIL import Image
 
 from ganjax.data import sources
 from ganjax.data.decode import Header, Unreadable
+from ganjax.data.export import write_labelled_images
 from ganjax.data.find_pictures import find_pictures
 from ganjax.data.pictures import Frame
 from ganjax.errors import UserError
@@ -187,6 +188,21 @@ def test_arrays_that_cannot_be_read_are_refused(given, said, tmp_path):
     with pytest.raises(UserError) as error:
         found(arrays(tmp_path, **given))
     assert said in str(error.value)
+
+
+def test_a_prepared_set_has_its_records_labels_and_splits(tmp_path):
+    labels = np.array([2, 0, 1, 0, 2, 1], np.int32)
+    names = ("bee", "wasp", "ant")
+    write_labelled_images(tmp_path / "set", IMAGES[..., None], labels, names, form="tfds")
+    pictures = found("tfds:ganjax_images", data_dir=tmp_path / "set", split="train")
+    assert pictures.files[1] == "train/000001"
+    written = [names.index({0: "ant", 1: "bee", -1: "wasp"}[own]) for own in pictures.labels]
+    order = [int(np.flatnonzero((image[..., 0] == IMAGES).all((1, 2)))[0])
+             for image in pictures.take(0, 6)]  # fmt: skip
+    assert written == labels[order].tolist()
+    assert pictures.notes[-1].endswith("that the classifier does not know: wasp")
+    with pytest.raises(UserError, match=r"--split test: .* has train: leave it out, or give"):
+        found("tfds:ganjax_images", data_dir=tmp_path / "set", split="test")
 
 
 def test_digits_have_numbers_and_their_labels():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,7 +36,7 @@ from small_players import (
 from ganjax import training
 from ganjax.models import Model
 from ganjax.ops import augment, losses, policy
-from ganjax.training import penalties
+from ganjax.training import guard, penalties
 from ganjax.training.joint import ClassTerms, auxiliary, semi_supervised
 from ganjax.typing import Batch, PartlyLabelled
 
@@ -312,6 +313,18 @@ def test_image_i_is_the_same_in_every_batch(trained):
     assert_close(together, jnp.concatenate(parts))
     own = linear_generator().apply({"params": states[-1].ema_params}, LATENTS, LABELS)[0]
     assert norm(together - own) > 0.1  # these latents are the key's own
+
+
+@pytest.mark.parametrize("part", ["images", "unlabelled"])
+def test_a_bad_batch_is_left_out_whole(trained, part):
+    joint, states, _ = trained
+    batch = BATCHES["unlabelled too"]
+    bad = batch._replace(**{part: getattr(batch, part).at[3].set(jnp.nan)})
+    state = states[-1]
+    after, metrics = guard.skip_bad(joint.step)(guard.guard(state), bad, KEY)
+    assert int(after.skipped) == int(metrics["skipped"]) == 1
+    assert int(after.step) == int(state.step) + 1
+    chex.assert_trees_all_equal(replace(after.state, step=state.step), state)
 
 
 def test_another_number_of_unlabelled_images_is_refused():
