@@ -52,7 +52,8 @@ def find_pictures(
     elif kind == "zip" and rest:
         entries, bad = _in_zip(path, source)
         by_folder = _by_folder(path, class_names)
-        found = replace(_of_entries(source, entries, frame, by_folder, split), bad=bad)
+        own = tuple(b for b in bad if split in (None, b.split))
+        found = replace(_of_entries(source, entries, frame, by_folder, split), bad=own)
     elif kind == "tfds" and rest:
         found = _of_set(source, rest, frame, class_names, split, data_dir, say)
     elif kind == "npz" and rest:

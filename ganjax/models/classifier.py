@@ -1,5 +1,7 @@
 """Classifiers: images in, one logit per class out."""
 
+import math
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -78,7 +80,7 @@ class _ConvClassifier(nn.Module):
         hidden = images
         for width in (self.width, 2 * self.width, 4 * self.width):
             hidden = nn.relu(Conv(width, stride=2)(hidden))
-        hidden = hidden.reshape(hidden.shape[0], -1)
+        hidden = hidden.reshape(hidden.shape[0], math.prod(hidden.shape[1:]))  # of no images too
         if self.features is not None:
             hidden = nn.relu(nn.Dense(self.features)(hidden))
         return hidden if self.classes is None else nn.Dense(self.classes)(hidden)

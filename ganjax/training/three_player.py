@@ -162,7 +162,7 @@ def three_player(
 
         def taken_for_real(logits: Array) -> Array:
             """Return what loss_G says of each image with each class, by its probability."""
-            beside = ()
+            beside: tuple[Array, ...] = ()
             if loss.relativistic:
                 beside = (discriminate(d_params, see(turn.real_key, labelled))[0],)
 
