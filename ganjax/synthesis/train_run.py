@@ -1,4 +1,4 @@
-"""`ganjax train`: a GAN from a source into a folder."""
+"""`ganjax train`: a GAN, and a classifier if wanted, from a source into a folder."""
 
 import json
 import math
@@ -18,6 +18,7 @@ from ganjax.data.export import png
 from ganjax.data.lock import hold
 from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
+from ganjax.synthesis.classifiers import leave_calibration
 from ganjax.synthesis.description import Description, describe
 from ganjax.synthesis.train_images import TrainImages, find_images, one_of
 from ganjax.synthesis.trained import Trained, load, train_in
@@ -108,6 +109,8 @@ def _train(
     )
     sheet = _overview(gan, config.seed)
     if is_first():
+        if description.joint is not None:
+            leave_calibration(out, lambda images: gan.classify(images)[None], held_out)
         write_json_atomically(out / "history.json", {"metrics": gan.history, "looks": gan.signs})
         write_bytes_atomically(out / "overview.png", png(sheet))
     return gan
