@@ -24,7 +24,8 @@ class Train(TrainConfig, Upkeep):
     Examples:
       ganjax train digits --out runs/gan
       ganjax train folder:photos --out runs/photos --gan.updates 20000
-      ganjax train digits --objective semi-supervised --per-class 10 --unlabelled rest --out runs/semi
+      ganjax train digits --objective auxiliary --out runs/digits
+      ganjax train digits --objective semi-supervised --per-class 10 --unlabelled rest --out semi
     """
 
     source: Positional[str]

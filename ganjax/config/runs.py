@@ -198,7 +198,13 @@ def _check_objective(config: "TrainConfig") -> None:
                 "--unlabelled is for trainings that learn from images without labels: give "
                 "--objective semi-supervised, or leave it out"
             )
+        if config.joint != JointConfig():
+            raise UserError(
+                f"--joint settings need an --objective of {', '.join(JOINT)}: give one, or leave "
+                "them out"
+            )
         return
+    _check_heeded(config)
     config.joint.check(config.objective, config.gan, unlabelled=config.unlabelled is not None)
     if not config.conditional:
         raise UserError(f"--objective {config.objective} needs labels: leave out --no-conditional")
@@ -206,6 +212,21 @@ def _check_objective(config: "TrainConfig") -> None:
         raise UserError(
             f"--objective {config.objective} needs images without labels: give --unlabelled rest "
             "with --per-class 10, say, or a source that brings its own"
+        )
+
+
+def _check_heeded(config: "TrainConfig") -> None:
+    """Refuse what one objective alone does not heed; in a study, another arm may."""
+    own = config.joint
+    if config.objective == "three-player" and (own.entropy or own.class_weight is not None):
+        raise UserError(
+            "--joint.class-weight and --joint.entropy are not for three-player, whose classifier "
+            "is a network of its own: leave them out"
+        )
+    if config.objective == "semi-supervised" and config.gan.loss not in (None, "non_saturating"):
+        raise UserError(
+            f"--gan.loss {config.gan.loss} is not for semi-supervised, whose adversarial loss is "
+            "that of class K + 1: leave it out"
         )
 
 
