@@ -4,7 +4,7 @@
 
 A study of 1,000 labelled images per class with the arms auxiliary (arXiv 1610.09585) and
 three-player (arXiv 1703.02291), each trained at five weights of classification from 0 to 1 of which
-validation chooses one, against the same network trained as a classifier alone at the best of seven
+validation chooses one, against the same network trained as a classifier alone at the best of six
 strengths of the classical transforms. Five replicates; one sealed test set, paired intervals. What
 follows -- is given to the study. Results go to experiments/results/joint_fashion_mnist.json, with
 accuracy and Frechet distance of every weight; the study to --out, where the same command goes on.
@@ -21,7 +21,7 @@ STUDY = [
     "--joint-weights", "0", "0.25", "0.5", "0.75", "1",
     "--classifier.updates", "4000", "--classifier.seeds", "1",
     "--classifier.no-learning-curve", "--classifier.ratios", "0", "0.5",
-    "--classifier.strengths", "0", "0.5", "1", "--no-leak-detector", "--gan.learning-rate", "1e-3",
+    "--classifier.strengths", "0", "0.5", "1", "--no-leak-detector",
 ]  # fmt: skip
 
 

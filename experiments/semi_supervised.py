@@ -4,8 +4,8 @@
 
 Studies of digits and of Fashion-MNIST with `--per-class 10 --unlabelled rest`: the classifier of a
 K+1-class GAN (arXiv 1606.03498) against the same network trained on the labelled images alone at
-the best of seven strengths of the classical transforms. Of the 10 labelled images of a class a
-quarter only chooses, for both. Each sees as many labelled images in training: 3,000 updates of 64.
+the best of six strengths of the classical transforms. Of the 10 labelled images of a class two
+only choose, for both. Each sees as many labelled images in training: 3,000 updates of 64.
 Five replicates, each with a draw of its own; one sealed test set, paired intervals. What follows --
 is given to both studies. Results go to experiments/results/semi_supervised_NAME.json, the studies
 to --out; the same command goes on where it stopped. On 2 cores digits takes about ten minutes,
@@ -24,7 +24,7 @@ SHARED = [
     "--per-class", "10", "--unlabelled", "rest", "--arms", "semi-supervised",
     "--classifier.updates", "3000", "--classifier.seeds", "1",
     "--classifier.no-learning-curve", "--classifier.ratios", "0", "0.5",
-    "--classifier.strengths", "0", "0.5", "1", "--no-leak-detector", "--gan.learning-rate", "1e-3",
+    "--classifier.strengths", "0", "0.5", "1", "--no-leak-detector",
 ]  # fmt: skip
 """Of both studies. Generated images are not their question: one ratio of them competes."""
 

@@ -130,7 +130,13 @@ def joint_training(
     }
     if objective == "three-player":
         return three_player.three_player(
-            generator, discriminator, answering(classes), terms=_player_terms(own), loss=loss, **how
+            generator,
+            discriminator,
+            answering(classes),
+            terms=_player_terms(own),
+            loss=loss,
+            classifier_optimizer=optax.adam(own.learning_rate),
+            **how,
         )
     if objective == "auxiliary":
         return joint.auxiliary(

@@ -85,26 +85,24 @@ def test_a_classifier_has_a_channel_and_a_ramp_does_not_fall():
 
 
 ADAPTIVE = GANConfig(augment_adaptive=True)
+PAIRS, THREE = JointConfig(pairs=0.5), GANConfig(loss="three_terms")
+NEARBY, HINGE = GANConfig(latent_consistency_weight=5.0), GANConfig(loss="hinge")
 TRAININGS = [
-    ("acgan", {}, "objective must be one of gan, auxiliary, three-player, semi-supervised, not 'a"),
-    ("semi-supervised", {}, "--objective semi-supervised needs images without labels: give --unl"),
+    ("acgan", {}, "objective must be one of gan, auxiliary, three-player, semi-supervised, not"),
+    ("semi-supervised", {}, "--objective semi-supervised needs images without labels: give --un"),
     ("gan", REST, "--unlabelled is for trainings that learn from images without labels: give"),
     ("gan", {"joint": JointConfig(width=8)}, "--joint settings need an --objective of auxiliary"),
-    ("auxiliary", {"conditional": False}, "--objective auxiliary needs labels: leave out --no-con"),
-    ("auxiliary", {"joint": JointConfig(pairs=0.5)}, "--joint.pairs is of three-player, not of aux"),
-    ("semi-supervised", {**REST, "joint": JointConfig(pairs=1)}, "--joint.pairs is of three-player"),
-    ("three-player", {"joint": JointConfig(pairs=0.5)}, "--joint.pairs is about images without lab"),
-    ("three-player", {"joint": JointConfig(entropy=1.0)}, "are not for three-player, whose classif"),
+    ("auxiliary", {"conditional": False}, "--objective auxiliary needs labels: leave out --no-"),
+    ("auxiliary", {"joint": PAIRS}, "--joint.pairs is of three-player, not of auxiliary: leave"),
+    ("semi-supervised", {**REST, "joint": PAIRS}, "--joint.pairs is of three-player, not of semi"),
+    ("three-player", {"joint": PAIRS}, "--joint.pairs is about images without labels: give --unl"),
+    ("three-player", {"joint": JointConfig(entropy=1.0)}, "are not for three-player, whose class"),
     ("three-player", {"joint": JointConfig(class_weight=0.0)}, "--joint.class-weight and"),
     ("auxiliary", {"gan": ADAPTIVE}, "--gan.augment-adaptive is not for auxiliary: leave it out"),
-    (
-        "three-player",
-        {"gan": GANConfig(latent_consistency_weight=5.0)},
-        "--gan.latent-consistency-weight is not for three-player",
-    ),
-    ("auxiliary", {"gan": GANConfig(loss="three_terms")}, "--gan.loss three_terms is not for aux"),
-    ("semi-supervised", {**REST, "gan": GANConfig(loss="hinge")}, "--gan.loss hinge is not for sem"),
-]  # fmt: skip
+    ("three-player", {"gan": NEARBY}, "--gan.latent-consistency-weight is not for three-player"),
+    ("auxiliary", {"gan": THREE}, "--gan.loss three_terms is not for auxiliary: leave it out"),
+    ("semi-supervised", {**REST, "gan": HINGE}, "--gan.loss hinge is not for semi-supervised"),
+]
 
 
 @pytest.mark.parametrize(("objective", "values", "said"), TRAININGS)

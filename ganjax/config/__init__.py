@@ -4,7 +4,7 @@ Configurations stay at the top of the house (`study`, `cli`): the rooms below ta
 """
 
 from ganjax.config.checks import LARGEST_SEED
-from ganjax.config.joint import JOINT, JointConfig, Objective
+from ganjax.config.joint import JOINT, JOINT_LEARNING_RATE, JointConfig, Objective
 from ganjax.config.networks import (
     ClassifierConfig,
     GANConfig,
@@ -32,6 +32,7 @@ __all__ = [
     "BASE_ARMS",
     "COMMAND",
     "JOINT",
+    "JOINT_LEARNING_RATE",
     "LARGEST_FOR_MLP",
     "LARGEST_SEED",
     "LARGEST_SIDE",

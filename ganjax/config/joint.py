@@ -13,6 +13,9 @@ Objective = Literal["gan", "auxiliary", "three-player", "semi-supervised"]
 JOINT = tuple(name for name in get_args(Objective) if name != "gan")
 """The objectives that a classifier comes out of."""
 
+JOINT_LEARNING_RATE = 1e-3
+"""Of all players where none is given: what classifiers are customarily trained with."""
+
 NEEDS_UNLABELLED = ("semi-supervised",)
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -44,7 +47,7 @@ class JointConfig:
         classifier of a study; "auxiliary" and "semi-supervised" have it for a discriminator too.
       class_weight: of classification against the adversarial objective, in [0, 1], where one
         network has both: 0 trains a GAN alone, 1 a classifier alone. Their gradients are brought to
-        the same norm first.
+        the same norm first. At 1 the generator still has both.
       generator_class_weight: likewise for the generator, whose images are to be of their class.
       generated: factor of generated images, with their labels, in what the classifier learns.
       consistency: factor of the disagreement about two transforms of an image without label
@@ -53,6 +56,8 @@ class JointConfig:
       pairs: for "three-player" with unlabelled images: the part that these, with the classifier's
         labels, have in what the discriminator is to tell from real pairs (arXiv 1703.02291); 0.5
         in the paper.
+      learning_rate: of Adam, for the third player's classifier; the discriminators that classify
+        learn as the GAN does.
       ramp: updates over which `generated` rises from 0, for "three-player".
       ema_decay: per update, of the averaged classifier that predictions are made by.
     """
@@ -64,6 +69,7 @@ class JointConfig:
     consistency: float | None = None
     entropy: float | None = None
     pairs: float | None = None
+    learning_rate: float = 1e-3
     ramp: int = 500
     ema_decay: float = 0.999
 

@@ -1,6 +1,6 @@
 """All that decides the outcome of a run: of a study, with its presets, and of one training."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from ganjax.config.checks import at_least, check_seed, one_of, positive
@@ -238,9 +238,15 @@ def _check_arms(config: "StudyConfig") -> None:
     joint = tuple(name for name in JOINT if name in arms)
     object.__setattr__(config, "arms", (*BASE_ARMS, *joint))
     for name in joint:
-        config.joint.check(name, config.gan, unlabelled=config.unlabelled is not None)
+        own = config.joint if name == "three-player" else replace(config.joint, pairs=None)
+        own.check(name, config.gan, unlabelled=config.unlabelled is not None)
         if name in NEEDS_UNLABELLED and config.unlabelled is None:
             raise UserError(f"--arms {name} needs images without labels: give --unlabelled rest")
+    if not joint and (config.joint_weights is not None or config.joint != JointConfig()):
+        raise UserError(
+            f"--joint-weights and --joint settings are of the arms {', '.join(JOINT)}: give "
+            "--arms, or leave them out"
+        )
     if config.joint_weights is not None:
         weights = tuple(sorted(set(config.joint_weights)))
         if not weights or not 0 <= weights[0] <= weights[-1] <= 1:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ganjax.config import Unlabelled
 from ganjax.data.dataset import Dataset, Unread
+from ganjax.data.hashes import pixel_hashes
 from ganjax.errors import UserError, quoted
 
 Some = TypeVar("Some", Dataset, Unread)
@@ -127,7 +128,23 @@ def unlabelled_part(
                 f"labelled ones, or rest; not {unlabelled}"
             )
         others = np.sort(random.permutation(others)[:unlabelled])
+    if isinstance(dataset, Dataset):
+        others = _without_copies(dataset, others, labelled, random)
     return dataset.only(others).without_labels()
+
+
+def _without_copies(
+    dataset: Dataset, others: np.ndarray, labelled: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
+    """Put other images in place of those with the very pixels of a labelled one.
+
+    Else an image that only chooses, or is trained on, would come again without its label. As many
+    as before are left, so that all draws are alike.
+    """
+    copies = np.isin(pixel_hashes(dataset.images[others]), pixel_hashes(dataset.images[labelled]))
+    if not copies.any() or copies.all():
+        return others
+    return np.sort(np.where(copies, random.choice(others[~copies], len(others)), others))
 
 
 def hold_out(dataset: Some, fraction: float, *, seed: int) -> tuple[Some, Some]:

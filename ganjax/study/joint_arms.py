@@ -30,6 +30,10 @@ MOST_COMPARED = 2000
 """Images of each kind that a Frechet distance rests on, at most."""
 
 
+EYES, SAMPLES = 101, 102
+"""Numbers of the keys of what measures distances; those of the trainings are below."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """A joint training of one weight.
@@ -82,7 +86,9 @@ def describe_arm(
     """Describe a joint training that sees as many labelled images as the study's classifiers."""
     own, gan = config.classifier, config.gan
     updates = max(1, round(own.updates * own.batch_size / gan.batch_size))
-    joint: JointConfig = replace(config.joint, width=own.width)
+    joint: JointConfig = replace(config.joint, width=own.width, learning_rate=own.learning_rate)
+    if objective != "three-player":
+        joint = replace(joint, pairs=None)
     if weight is not None:
         given: Any = {_weight_name(objective): weight}
         joint = replace(joint, **given)
@@ -170,7 +176,7 @@ def _distance_to(draw: Draw, key: Key) -> Callable[[Trained], float]:
     """
     size, channels = draw.fit.images.shape[2:]
     see = jax.jit(features(size, channels))
-    seen_by = reference(draw.fit, draw.validation, key).features
+    seen_by = reference(draw.fit, draw.validation, jax.random.fold_in(key, EYES)).features
 
     def seen(images: np.ndarray) -> Moments:
         parts = np.array_split(images, max(1, -(-len(images) // 500)))
@@ -183,7 +189,7 @@ def _distance_to(draw: Draw, key: Key) -> Callable[[Trained], float]:
     real = seen(together[rows])
 
     def distance(trained: Trained) -> float:
-        images, _ = trained.sample(jax.random.fold_in(key, 1), len(rows))
+        images, _ = trained.sample(jax.random.fold_in(key, SAMPLES), len(rows))
         return float(frechet_distance(seen(images), real))
 
     return distance

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
+from ganjax.errors import UserError
 from ganjax.study.arms import Entry
 
 
@@ -90,7 +91,13 @@ class Record:
         if not (folder / "record.json").exists():
             return None
         numbers = json.loads((folder / "record.json").read_text())
-        numbers["entries"] = {arm: Entry(**entry) for arm, entry in numbers["entries"].items()}
+        try:
+            numbers["entries"] = {arm: Entry(**own) for arm, own in numbers["entries"].items()}
+        except TypeError:
+            raise UserError(
+                f"{folder} is of a study of an earlier version, which chose otherwise: begin it "
+                "again with a new --out"
+            ) from None
         with np.load(folder / "record.npz", allow_pickle=False) as arrays:
             return cls(**numbers, **{name: arrays[name] for name in _ARRAYS if name in arrays})
 

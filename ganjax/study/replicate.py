@@ -153,10 +153,13 @@ def run(
         ]
     share = {name: round(spent / len(replicates), 3) for name, spent in seconds.items()}
     outcomes = map(Outcome, pools, inspections, entrants, curves, joint)
-    return [
+    records = [
         _conclude(contest, own, outcome, sealed, dict(share))
         for own, outcome in zip(replicates, outcomes, strict=True)
     ]
+    # Not before: until a record is there, the same classifiers must be found again
+    shutil.rmtree(shared, ignore_errors=True)
+    return records
 
 
 def _compete(
@@ -198,7 +201,6 @@ def _compete(
             folder=shared / "classifiers" / "-".join(str(replicates[i].number) for i in group.rows),
             upkeep=upkeep,
         )
-    shutil.rmtree(shared, ignore_errors=True)
     curves = [
         {
             "update": found.history["update"],

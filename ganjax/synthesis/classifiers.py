@@ -198,8 +198,8 @@ def _of_replicate(folder: Path, arm: str | None, say: Say) -> Calibrated:
         raise UserError(f"{quoted(kept / WORDS)} cannot be read: {quoted(error)}") from None
     name = f"arm {quoted(wanted)} of replicate {folder.resolve().name} ({why})"
     if elsewhere is not None:
-        own = _of_training(folder / elsewhere, say)
-        return replace(own, name=name, temperature=temperature)
+        own = _of_training(folder / elsewhere, say, temperature)
+        return replace(own, name=name, unpadded=described.unpadded)
     return Calibrated(
         name=name,
         class_names=described.class_names,
@@ -253,8 +253,8 @@ def _best_arm(folder: Path, arms: Mapping[str, Mapping[str, Any]]) -> tuple[str,
     return best, "the best on validation; its study has no verdict yet"
 
 
-def _of_training(folder: Path, say: Say) -> Calibrated:
-    """Return the classifier of a training that has one."""
+def _of_training(folder: Path, say: Say, temperature: float | None = None) -> Calibrated:
+    """Return the classifier of a training that has one; by default with its own temperature."""
     trained = load(folder, say=say)
     functions = trained.description.build()
     if not isinstance(functions, Joint):
@@ -274,9 +274,19 @@ def _of_training(folder: Path, say: Say) -> Calibrated:
         size=description.size,
         channels=description.channels,
         source=description.source,
-        temperature=_temperature(folder, say),
+        temperature=_temperature(folder, say) if temperature is None else temperature,
         answer=answer,
+        unpadded=_asked_size(folder),
     )
+
+
+def _asked_size(folder: Path) -> tuple[int, int] | None:
+    """Return the size that a training's images were brought to, where it was asked for."""
+    try:
+        asked = json.loads((run_of(folder) / "config.json").read_text())["reading"]["size"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (asked, asked) if asked else None
 
 
 def _temperature(folder: Path, say: Say) -> float:

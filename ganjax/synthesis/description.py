@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax import recipe
-from ganjax.config import GANConfig, JointConfig, Objective
+from ganjax.config import JOINT_LEARNING_RATE, GANConfig, JointConfig, Objective
 from ganjax.data.atomic import write_json_atomically
 from ganjax.data.loader import sample_batch
 from ganjax.data.partly import sample_partly_labelled
@@ -126,6 +126,8 @@ def describe(
         raise UserError(f"a GAN makes square images, not {height}x{width}")
     names = dataset.class_names if conditional else ()
     per_class = (len(dataset) if images is None else images) / len(dataset.class_names)
+    if objective != "gan" and config.learning_rate is None:
+        config = replace(config, learning_rate=JOINT_LEARNING_RATE)
     config = config.for_data(height, per_class)
     config = replace(config, precision=recipe.precision(config.precision))
     if objective == "gan":

@@ -39,7 +39,7 @@ from ganjax.training.sharding import (
     init_state,
     to_host,
 )
-from ganjax.training.watch import COLLAPSED, sampling_variables, to_keep, with_best
+from ganjax.training.watch import COLLAPSED, Both, sampling_variables, to_keep, with_best
 from ganjax.typing import Key
 
 AT_A_TIME = 500
@@ -189,12 +189,20 @@ def conclude(
     description: Description, guarded: guard.Guarded[GANState], history: Series, signs: Series
 ) -> Trained:
     """Return a training with the best generator, and the best classifier, that was seen."""
-    state, update = guarded.state, int(guarded.step)
-    classified = None if description.joint is None else update
+    update = classified = int(guarded.step)
     if np.isfinite(guarded.quality):
-        state, update = with_best(guarded), int(guarded.best_step)
-        classified = None if classified is None else int(guarded.best.step)
-    return Trained(description, description.gan(), state, update, history, signs, classified)
+        update = int(guarded.best_step)
+    if isinstance(guarded.best, Both) and guarded.best.probability >= 0:
+        classified = int(guarded.best.step)
+    return Trained(
+        description,
+        description.gan(),
+        with_best(guarded),
+        update,
+        history,
+        signs,
+        None if description.joint is None else classified,
+    )
 
 
 def warn_of_collapse(gan: Trained, progress: Progress) -> None:

@@ -117,6 +117,7 @@ def three_player(
         latents_key, real_key, fake_key, generator_key, penalty_key, class_key = jax.random.split(
             key, 6
         )
+        class_key, claim_key = jax.random.split(class_key)
         labelled, labels, others, unlabelled = images_of(batch)
         pairs = terms.pairs if unlabelled else 0.0
         first = spread.first(labels.shape[0], axis_name)
@@ -144,7 +145,7 @@ def three_player(
                 real = discriminate(params, see(turn.real_key, labelled))[0]
                 numbers = first + jnp.arange(labels.shape[0])
                 claimed = jax.vmap(
-                    lambda i, row: jax.random.categorical(jax.random.fold_in(class_key, i), row)
+                    lambda i, row: jax.random.categorical(jax.random.fold_in(claim_key, i), row)
                 )(numbers, answers)
                 paired = discriminate(params, of_others, claimed)[0]
                 game = metrics["discriminator_loss"]

@@ -84,12 +84,16 @@ def to_keep(state: GANState) -> Any:
 
 
 def with_best(guarded: guard.Guarded) -> GANState:
-    """Return a state with the generator, and the classifier, that looks found best."""
+    """Return a state with the generator, and the classifier, that looks found best.
+
+    Each as it is where no look has told; on the host, not in compiled code.
+    """
     state, best = guarded.state, guarded.best
     if isinstance(state, JointState):
-        state = replace(state, ema_classifier=best.classifier)
+        if best.probability >= 0:
+            state = replace(state, ema_classifier=best.classifier)
         best = best.generator
-    return with_sampling_variables(state, best)
+    return with_sampling_variables(state, best) if jnp.isfinite(guarded.quality) else state
 
 
 def look_at_both(

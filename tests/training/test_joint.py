@@ -235,15 +235,15 @@ def test_each_pass_draws_its_own_transforms_and_no_others(name, passes):
 
 @pytest.fixture(scope="module", params=[auxiliary, semi_supervised])
 def trained(request):
-    """Both objectives after twelve steps: the functions, the states and what each step told."""
+    """Both objectives, six steps: the functions, the states and what each step told."""
     terms = ClassTerms(generated=0.5, consistency=1.0, entropy=0.1)
     joint = build(
         request.param, terms, latents=normal_latents, augment=BRIGHTER, ema_decay=0.2,
         generator_optimizer=optax.adam(0.03), discriminator_optimizer=optax.adam(0.03),
     )  # fmt: skip
-    states, told, step = [joint.init(KEY)], [], jax.jit(joint.step)
-    for turn in range(12):
-        state, metrics = step(states[-1], BATCHES["unlabelled too"], jax.random.key(turn))
+    states, told = [joint.init(KEY)], []
+    for turn in range(6):
+        state, metrics = joint.step(states[-1], BATCHES["unlabelled too"], jax.random.key(turn))
         states.append(state)
         told.append(metrics)
     return joint, states, told
