@@ -59,7 +59,8 @@ class JointConfig:
       learning_rate: of Adam, for the third player's classifier; the discriminators that classify
         learn as the GAN does.
       ramp: updates over which `generated` rises from 0, for "three-player".
-      ema_decay: per update, of the averaged classifier that predictions are made by.
+      ema_decay: per update, of the averaged classifier that predictions are made by, and of the
+        averaged generator: `GANConfig.ema_decay` is for a GAN alone.
     """
 
     width: int = 16
