@@ -26,7 +26,7 @@ class Study(StudyConfig, Upkeep):
       ganjax study tfds:fashion_mnist --data-dir ~/tensorflow_datasets --per-class 100 --out runs/f
       ganjax study folder:photos --out runs/photos --classifier.flip --dry-run
       ganjax study digits --out runs/selected --select agreement --keep-fraction 0.5
-      ganjax study digits --out runs/few --per-class 10 --unlabelled rest
+      ganjax study digits --out runs/few --per-class 10 --unlabelled rest --arms semi-supervised
     """
 
     source: Positional[str]
