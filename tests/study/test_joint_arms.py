@@ -104,7 +104,8 @@ def test_one_weight_is_the_objectives_own_and_costs_no_distance():
     ("given", "words"),
     [
         ({"arms": ("semi-supervised",), "unlabelled": None}, "--unlabelled rest"),
-        ({"arms": ("real",)}, "--arms semi-supervised"),
+        ({"arms": ("real",), "joint_weights": None}, "--arms semi-supervised"),
+        ({"arms": ("real",)}, "--joint-weights and --joint settings are of the arms auxiliary"),
         ({"arms": ("nobody",)}, "auxiliary, three-player, semi-supervised, not 'nobody'"),
         ({"joint_weights": (0.5, 1.5)}, "from 0 to 1"),
     ],

@@ -68,9 +68,9 @@ def test_what_is_left_is_found_again_with_all_that_is_needed(replicate, variable
 def test_an_arm_may_be_a_training_in_a_folder_of_its_own(replicate, monkeypatch):
     loaded = []
 
-    def of_training(folder, say):
+    def of_training(folder, say, temperature=None):
         loaded.append(folder)
-        return replace(load_classifier(replicate, arm="real"), temperature=9.0)
+        return replace(load_classifier(replicate, arm="real"), temperature=temperature or 9.0)
 
     monkeypatch.setattr(classifiers, "_of_training", of_training)
     found = load_classifier(replicate)  # before a verdict, the best on validation
