@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     fit, held_out = splits.hold_out(few, 0.1, seed=args.seed)
     key = jax.random.key(args.seed)
     description = describe(config(args.updates), fit)
-    gan, rhythm = description.build(), description.rhythm()
+    gan, rhythm = description.gan(), description.rhythm()
     init, call, look = compiled(description)
     compared = reference(fit, held_out, key)
     features = feature_network.load()

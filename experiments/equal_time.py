@@ -36,7 +36,7 @@ FILE = RESULTS / "equal_time.json"
 IMAGES, STEPS_PER_CALL = 10_000, 10
 
 SETTINGS: dict[str, GANConfig] = {
-    "dcgan": GANConfig(network="dcgan"),
+    "dcgan": GANConfig(network="dcgan", learning_rate=2e-4),
     "dcgan-fast": GANConfig(network="dcgan", learning_rate=1e-3),
     "resnet": GANConfig(network="resnet", width=24),
     "resnet-fast": GANConfig(network="resnet", width=24, learning_rate=1e-3),

@@ -34,6 +34,8 @@ def keep(out: Path, name: str) -> None:
     for part in ("gan", "classifier"):
         for curves in ("history", "signs"):
             found[part].pop(curves, None)
+    for arm in (found.get("joint") or {}).values():
+        arm.pop("history"), arm.pop("signs")
     write_json_atomically(RESULTS / f"{name}.json", found)
 
 

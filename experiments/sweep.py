@@ -54,7 +54,7 @@ CLASSIFIER_UPDATES, BATCH, CLASSIFIERS = 800, 64, 2
 WIDTH, FEATURES = 16, 64
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "dcgan": {"network": "dcgan"},
+    "dcgan": {"network": "dcgan", "learning_rate": 2e-4},
     "dcgan-fast": {"network": "dcgan", "learning_rate": 1e-3},
     "dcgan-plain": {"network": "dcgan", "augment": "none", "r1_weight": 0.0},
     "dcgan-full": {"network": "dcgan", "augment_strength": 1.0},

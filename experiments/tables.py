@@ -11,7 +11,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from experiments import image_tables
+from experiments import image_tables, joint_tables
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
@@ -54,6 +54,8 @@ def tables() -> dict[str, str]:
         "metrics": image_tables.metrics(),
         "audit": image_tables.audit(),
         "sham": image_tables.sham(),
+        "joint": joint_tables.joint(),
+        "choice": joint_tables.choice(),
     }
 
 

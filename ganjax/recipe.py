@@ -6,10 +6,10 @@ import jax
 import optax
 
 from ganjax import models, training
-from ganjax.config import ClassifierConfig, GANConfig, Precision
+from ganjax.config import ClassifierConfig, GANConfig, JointConfig, Objective, Precision
 from ganjax.models import Generator, Model
 from ganjax.ops import losses, policy
-from ganjax.training import GAN, Classifier, penalties
+from ganjax.training import GAN, Classifier, Joint, joint, penalties, three_player
 from ganjax.training.gan import Adaptive
 from ganjax.training.penalties import Penalty
 
@@ -95,6 +95,81 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
         discriminator_optimizer=training.adam(config.learning_rate, beta1=config.beta1),
         ema_decay=config.ema_decay,
     )
+
+
+def joint_training(
+    objective: Objective,
+    config: GANConfig,
+    own: JointConfig,
+    *,
+    size: int,
+    channels: int,
+    classes: int,
+) -> Joint:
+    """Return a GAN and a classifier that are trained together, as pure functions."""
+    config, own = config.for_data(size), own.for_objective(objective)
+    assert config.loss
+    assert config.learning_rate is not None
+    own.check(objective, config, unlabelled=True)  # there may be some
+    generator, discriminator = networks(config, size=size, channels=channels, classes=classes)
+
+    def answering(outputs: int) -> Model:
+        model = models.conv_classifier(
+            size=size, channels=channels, classes=outputs, width=own.width
+        )
+        return _rounded(model, config)
+
+    loss = LOSSES[config.loss]
+    how: Any = {
+        "augment": POLICIES[config.augment],
+        "augment_strength": config.augment_strength,
+        "penalties": penalties_of(config),
+        "generator_optimizer": training.adam(config.learning_rate, beta1=config.beta1),
+        "discriminator_optimizer": training.adam(config.learning_rate, beta1=config.beta1),
+        "ema_decay": own.ema_decay,
+    }
+    if objective == "three-player":
+        return three_player.three_player(
+            generator,
+            discriminator,
+            answering(classes),
+            terms=_player_terms(own),
+            loss=loss,
+            classifier_optimizer=optax.adam(own.learning_rate),
+            **how,
+        )
+    if objective == "auxiliary":
+        return joint.auxiliary(
+            generator, answering(classes + 1), terms=_class_terms(own), loss=loss, **how
+        )
+    features = models.conv_features(size=size, channels=channels, width=own.width)
+    return joint.semi_supervised(
+        generator,
+        answering(classes),
+        _rounded(features, config),
+        terms=_class_terms(own),
+        **how,
+    )
+
+
+def _class_terms(own: JointConfig) -> joint.ClassTerms:
+    """Return what two heads count as classification, by a complete configuration."""
+    given: Any = (
+        own.class_weight, own.generator_class_weight, own.generated, own.consistency, own.entropy
+    )  # fmt: skip
+    return joint.ClassTerms(*given)
+
+
+def _player_terms(own: JointConfig) -> three_player.PlayerTerms:
+    """Return what three players have beside labelled images, likewise."""
+    given: Any = (
+        own.generator_class_weight, own.generated, own.ramp, own.pairs, own.consistency
+    )  # fmt: skip
+    return three_player.PlayerTerms(*given)
+
+
+def _rounded(model: Model, config: GANConfig) -> Model:
+    return models.in_bfloat16(model) if precision(config.precision) == "bfloat16" else model
 
 
 def penalties_of(config: GANConfig) -> tuple[Penalty, ...]:

@@ -23,3 +23,17 @@ class Batch(NamedTuple):
 
     images: Array
     labels: Array
+
+
+class PartlyLabelled(NamedTuple):
+    """A batch of labelled images, and of images without labels beside them.
+
+    Attributes:
+      images: the labelled ones, float32 `[batch, height, width, channels]` in [-1, 1].
+      labels: theirs, int32 `[batch]`.
+      unlabelled: float32 `[m, height, width, channels]` in [-1, 1]; m may be 0.
+    """
+
+    images: Array
+    labels: Array
+    unlabelled: Array

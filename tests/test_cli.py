@@ -241,7 +241,7 @@ def test_a_file_in_place_of_the_folder_is_refused_and_left_alone(verb, ganjax, t
 def test_an_unknown_verb_is_refused_with_those_there_are(ganjax):
     check_refused(
         ganjax("studdy", "digits"),
-        "unknown verb 'studdy': give data, study, train, synthesize, evaluate, doctor",
+        "unknown verb 'studdy': give data, study, train, synthesize, classify, evaluate, doctor",
     )
 
 

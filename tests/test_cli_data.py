@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from types import SimpleNamespace
 
 import jax
@@ -192,11 +193,24 @@ def test_a_draw_is_shown_beside_the_set(shown):
     assert shown("digits", "--per-class", "3").out.count("drawn") == 1
 
 
+def test_an_unlabelled_part_of_its_own_is_shown(shown, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8)
+    np.savez(tmp_path / "set.npz", images=pixels, labels=np.arange(30) % 2, x_unlabelled=pixels[:7])
+    source = f"npz:{tmp_path / 'set.npz'}"
+    assert re.search(r"without labels +7 images", shown(source).out)
+    assert json.loads(shown(source, "--json").out)["unlabelled"] == 7
+    flags = ("--per-class", "4", "--unlabelled", "rest", "--json")
+    assert json.loads(shown(source, *flags).out)["unlabelled"] == 29
+    assert json.loads(shown(source, *flags[2:]).out)["drawn"] == [15, 15]
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--per-class", "4000"], "fewer than --per-class 4000: give --per-class 174 or less"),
-        (["--unlabelled", "rest"], "need --per-class"),
+        (["--unlabelled", "rest"], "--unlabelled needs --per-class"),
+        (["--imbalance", "2"], "--imbalance needs --per-class"),
+        (["--per-class", "174", "--unlabelled", "58"], "--unlabelled must be from 1 to 57"),
         (["--per-class", "100", "--unlabelled", "5000"], "--unlabelled must be from 1 to 797"),
     ],
 )

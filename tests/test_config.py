@@ -8,6 +8,7 @@ import pytest
 from ganjax.config import (
     ClassifierConfig,
     GANConfig,
+    JointConfig,
     Reading,
     StudyConfig,
     TrainConfig,
@@ -23,6 +24,7 @@ def from_json(stored: dict) -> StudyConfig:
     values = dict(stored)
     values["gan"] = GANConfig(**values["gan"])
     values["classifier"] = ClassifierConfig(**values["classifier"])
+    values["joint"] = JointConfig(**values["joint"])
     values["reading"] = Reading(**values["reading"])
     return StudyConfig(**values)
 

@@ -9,6 +9,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff
 
 from ganjax import interruption
+from ganjax.cli.classify import Classify
 from ganjax.cli.data import Data
 from ganjax.cli.doctor import Doctor
 from ganjax.cli.evaluate import Evaluate
@@ -27,6 +28,7 @@ Would generated images help your classifier?
   ganjax data SOURCE                   what is in a set: counts, sizes, duplicates, broken files
   ganjax train SOURCE --out RUN        train a GAN alone
   ganjax synthesize RUN --out DIR      write labelled images from a trained GAN
+  ganjax classify RUN SOURCE           classes and probabilities of images, by a run's classifier
   ganjax evaluate A B                  how good A's images are, by B's: sources or runs
   ganjax doctor [RUN]                  versions, devices, what is missing; or what of RUN is whole
 
@@ -36,8 +38,8 @@ Help on a verb:  ganjax study --help
 """
 
 VERBS: dict[str, type] = {
-    "data": Data, "study": Study, "train": Train, "synthesize": Synthesize, "evaluate": Evaluate,
-    "doctor": Doctor,
+    "data": Data, "study": Study, "train": Train, "synthesize": Synthesize, "classify": Classify,
+    "evaluate": Evaluate, "doctor": Doctor,
 }  # fmt: skip
 
 

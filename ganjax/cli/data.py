@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from rich.columns import Columns
 from rich.console import Console
@@ -12,12 +12,12 @@ from rich.text import Text
 from tyro.conf import Positional, arg
 
 from ganjax.cli.verb import console
-from ganjax.config import Reading
+from ganjax.config import Reading, Unlabelled
 from ganjax.errors import UserError, quoted
 from ganjax.terminal import Terminal
 
 if TYPE_CHECKING:
-    from ganjax.data.dataset import Dataset, Source
+    from ganjax.data.dataset import Source
     from ganjax.data.survey import Survey
 
 MOST_CLASSES, MOST_BAD, MOST_KINDS, MOST_PREVIEWS = 50, 20, 5, 12
@@ -52,8 +52,9 @@ class Data:
     """Show what a draw of so many labelled images of each class would hold."""
     imbalance: float = 1.0
     """Of that draw: images of the first class to those of the last."""
-    unlabelled: Literal["rest"] | int | None = None
-    """Beside that draw: images that go without labels, or rest for all others."""
+    unlabelled: Unlabelled | None = None
+    """Beside that draw: images that go without labels, or rest for all others; among them are those
+    that the source brings without labels."""
     seed: int = 0
     """Of that draw."""
     picture: Path | None = None
@@ -73,9 +74,10 @@ class Data:
                 reading=self.reading,
                 cache=self.cache,
                 strict=False,
+                unlabelled=True,
                 tell=lambda done, total: tick(done),
             )
-        drawn = self._drawn(source.train)  # refused before the long looking
+        drawn = self._drawn(source)  # refused before the long looking
         found = replace(survey.survey(source, self.reading, progress=progress), **drawn)
         if self.picture is not None:
             _draw(self.picture, source)
@@ -90,22 +92,27 @@ class Data:
         if found.problems:
             sys.exit(1)
 
-    def _drawn(self, train: "Dataset") -> dict[str, Any]:
+    def _drawn(self, source: "Source") -> dict[str, Any]:
         """Count the images of the draw that is asked about."""
-        if self.per_class is None:
-            if self.unlabelled is not None or self.imbalance != 1:
-                raise UserError("--imbalance and --unlabelled need --per-class: try 20")
-            return {}
         from ganjax.data import splits
+        from ganjax.data.dataset import joined
 
         wanted, imbalance, seed = self.per_class, self.imbalance, self.seed
-        if self.unlabelled is None:
-            few = splits.some_per_class(train, wanted, seed=seed, imbalance=imbalance)
-            return {"drawn": few.counts().tolist()}
-        few, many = splits.part_labelled(
-            train, wanted, unlabelled=self.unlabelled, seed=seed, imbalance=imbalance
-        )
-        return {"drawn": few.counts().tolist(), "unlabelled": len(many)}
+        if wanted is None and imbalance != 1:
+            raise UserError("--imbalance needs --per-class: try 20")
+        if self.unlabelled is not None:
+            few, many = splits.part_labelled(
+                joined(source.train, source.unlabelled),
+                wanted,
+                unlabelled=self.unlabelled,
+                seed=seed,
+                imbalance=imbalance,
+            )
+            return {"drawn": few.counts().tolist(), "unlabelled": len(many)}
+        if wanted is None:
+            return {}
+        few = splits.some_per_class(source.train, wanted, seed=seed, imbalance=imbalance)
+        return {"drawn": few.counts().tolist()}
 
 
 def _draw(path: Path, source: "Source") -> None:
@@ -186,7 +193,8 @@ def _facts(found: "Survey") -> list[tuple[str, str]]:
         f"{study.independent_per_class:,}); {study.test_images:,} test images, at least "
         f"{study.fewest_test_images:,} per class"
     )
-    unlabelled = [] if found.unlabelled is None else [("unlabelled", f"{found.unlabelled:,}")]
+    hidden = found.unlabelled
+    unlabelled = [] if hidden is None else [("without labels", f"{hidden:,} images")]
     return [
         *unlabelled,
         ("sizes", _most_frequent(found.sizes)),

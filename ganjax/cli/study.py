@@ -26,6 +26,7 @@ class Study(StudyConfig, Upkeep):
       ganjax study tfds:fashion_mnist --data-dir ~/tensorflow_datasets --per-class 100 --out runs/f
       ganjax study folder:photos --out runs/photos --classifier.flip --dry-run
       ganjax study digits --out runs/selected --select agreement --keep-fraction 0.5
+      ganjax study digits --out runs/few --per-class 10 --unlabelled rest --arms semi-supervised
     """
 
     source: Positional[str]
@@ -85,14 +86,13 @@ def _print_study(found: dict[str, Any]) -> None:
     for arm, scores in found["arms"].items():
         accuracy = scores["accuracy"]
         balanced = sum(scores["balanced_accuracy"]) / len(scores["balanced_accuracy"])
-        chosen = {(row["ratio"], row["strength"]) for row in scores["chosen"]}
+        chosen = list(dict.fromkeys(map(_choice, scores["chosen"])))
         table.add_row(
             arm,
             f"{accuracy['mean']:.1%}",
             f"{accuracy['low']:.1%} to {accuracy['high']:.1%}",
             f"{balanced:.1%}",
-            ", ".join(f"{ratio:.0%} generated, strength {s:g}" for ratio, s in sorted(chosen)[:2])
-            + (", ..." if len(chosen) > 2 else ""),
+            ", ".join(sorted(chosen)[:2]) + (", ..." if len(chosen) > 2 else ""),
         )
     screen = console()
     screen.print(table)
@@ -102,3 +102,10 @@ def _print_study(found: dict[str, Any]) -> None:
     seconds = found["seconds"]
     parts = ", ".join(f"{name} {value:.0f}" for name, value in seconds.items() if name != "total")
     screen.print(f"{seconds['total']:.0f} s ({parts})", style="dim", markup=False)
+
+
+def _choice(chosen: dict[str, Any]) -> str:
+    """Say what validation chose for an arm in one replicate."""
+    if "ratio" not in chosen:  # trained together with a GAN
+        return f"weight {chosen['weight']:g}"
+    return f"{chosen['ratio']:.0%} generated, strength {chosen['strength']:g}"

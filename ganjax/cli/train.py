@@ -16,13 +16,16 @@ from ganjax.terminal import Terminal
 
 @dataclass(frozen=True, kw_only=True)
 class Train(TrainConfig, Upkeep):
-    """Train a GAN alone, in a folder that `ganjax synthesize` draws labelled images from.
+    """Train a GAN, in a folder that `ganjax synthesize` draws labelled images from.
 
-    Run again, the same command goes on where it stopped.
+    With an --objective, a classifier is trained together with it, for `ganjax classify`. Run again,
+    the same command goes on where it stopped.
 
     Examples:
       ganjax train digits --out runs/gan
       ganjax train folder:photos --out runs/photos --gan.updates 20000
+      ganjax train digits --objective auxiliary --out runs/digits
+      ganjax train digits --objective semi-supervised --per-class 10 --unlabelled rest --out semi
     """
 
     source: Positional[str]
@@ -79,3 +82,5 @@ class Train(TrainConfig, Upkeep):
             print(
                 f"{self.out}: trained. Next: ganjax synthesize {self.out} --count 100 --out images"
             )
+            if config.objective != "gan":
+                print(f"or, with its classifier: ganjax classify {self.out} folder:PATH")

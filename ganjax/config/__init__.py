@@ -4,6 +4,7 @@ Configurations stay at the top of the house (`study`, `cli`): the rooms below ta
 """
 
 from ganjax.config.checks import LARGEST_SEED
+from ganjax.config.joint import JOINT, JOINT_LEARNING_RATE, JointConfig, Objective
 from ganjax.config.networks import (
     ClassifierConfig,
     GANConfig,
@@ -13,13 +14,25 @@ from ganjax.config.networks import (
     Precision,
 )
 from ganjax.config.reading import LARGEST_SIDE, SMALLEST_SIDE, BadRule, Reading
-from ganjax.config.runs import Preset, Select, Sham, StudyConfig, TrainConfig, study_preset
+from ganjax.config.runs import (
+    BASE_ARMS,
+    Preset,
+    Select,
+    Sham,
+    StudyConfig,
+    TrainConfig,
+    Unlabelled,
+    study_preset,
+)
 from ganjax.config.situations import LARGEST_FOR_MLP, Situation
 from ganjax.config.stored import COMMAND, LOCK, claim_folder, differences, to_json
 from ganjax.config.upkeep import DiskFullRule, Upkeep
 
 __all__ = [
+    "BASE_ARMS",
     "COMMAND",
+    "JOINT",
+    "JOINT_LEARNING_RATE",
     "LARGEST_FOR_MLP",
     "LARGEST_SEED",
     "LARGEST_SIDE",
@@ -29,8 +42,10 @@ __all__ = [
     "ClassifierConfig",
     "DiskFullRule",
     "GANConfig",
+    "JointConfig",
     "LossName",
     "Network",
+    "Objective",
     "PolicyName",
     "Precision",
     "Preset",
@@ -40,6 +55,7 @@ __all__ = [
     "Situation",
     "StudyConfig",
     "TrainConfig",
+    "Unlabelled",
     "Upkeep",
     "claim_folder",
     "differences",

@@ -57,7 +57,7 @@ class GANConfig:
       latent_consistency_weight: of consistency under small changes of the latents (arXiv
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
-      learning_rate: of Adam, for both networks.
+      learning_rate: of Adam, for both networks; None for 1e-3 with dcgan, 2e-4 with the others.
       beta1: of Adam, likewise.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update.

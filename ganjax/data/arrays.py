@@ -3,6 +3,8 @@
 train_images train_labels   val_images val_labels   test_images test_labels     as MedMNIST
 x_train y_train             x_val y_val             x_test y_test               as Keras
 images labels               one part; with class_names, what the labels mean
+
+Beside any of these, unlabelled_images or x_unlabelled: images of no class.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from ganjax.config import Reading
 from ganjax.data import opened
 from ganjax.data.dataset import Dataset, Source, Tell
 from ganjax.data.labels import Values, read_values, to_indices
-from ganjax.data.listing import Bad
+from ganjax.data.listing import UNLABELLED, Bad
 from ganjax.data.npz import EXAMPLE, ArrayArchive
 from ganjax.data.pixels import Scale, in_layout, scale_of, to_bytes
 from ganjax.data.sources import checked
@@ -34,6 +36,7 @@ KEYS = (
     },
     {"train": ("images", "labels")},
 )
+OF_NO_CLASS = ("unlabelled_images", "x_unlabelled")
 CLASS_NAMES = "class_names"
 SHOWN = 10
 
@@ -43,18 +46,20 @@ class Part(NamedTuple):
 
     Attributes:
       images: of any type and layout that is read.
-      labels: likewise.
+      labels: likewise; None where the images are of no class.
       images_name: what the images are called, for messages and for the names of rows.
       labels_name: likewise.
     """
 
     images: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray | None
     images_name: str
-    labels_name: str
+    labels_name: str = ""
 
 
-def read_npz(path: Path, reading: Reading, tell: Tell, *, strict: bool = True) -> Source:
+def read_npz(
+    path: Path, reading: Reading, tell: Tell, *, strict: bool = True, unlabelled: bool = False
+) -> Source:
     """Read the arrays of an .npz file.
 
     Args:
@@ -62,6 +67,7 @@ def read_npz(path: Path, reading: Reading, tell: Tell, *, strict: bool = True) -
       reading: what size and channels they are brought to, and what is done about bad rows.
       tell: told how many images have been read.
       strict: raise where too many of its rows are bad; else these are but listed.
+      unlabelled: read its images of no class too.
 
     Returns:
       The images. Each one's file is its row: `train_images[17]`.
@@ -76,9 +82,14 @@ def read_npz(path: Path, reading: Reading, tell: Tell, *, strict: bool = True) -
         split: Part(archive.read(images), archive.read(labels), images, labels)
         for split, (images, labels) in _keys(archive, name).items()
     }
+    of_no_class = [key for key in OF_NO_CLASS if key in archive]
+    if of_no_class and unlabelled:
+        parts["unlabelled"] = Part(archive.read(of_no_class[0]), None, of_no_class[0])
     class_names = archive.read(CLASS_NAMES) if CLASS_NAMES in archive else None
     found = _named_source(parts, class_names, name)
-    total = sum(len(part.labels) for part in parts.values())
+    if of_no_class and not unlabelled:
+        found = found._replace(notes=(*found.notes, f"not read: {of_no_class[0]}"))
+    total = sum(len(part.images) for part in parts.values())
     tell(total, total)
     return opened.fitted(found, reading, strict=strict)
 
@@ -91,6 +102,7 @@ def from_arrays(
     name: str = "arrays",
     validation: tuple[Any, Any] | None = None,
     test: tuple[Any, Any] | None = None,
+    unlabelled: Any = None,
     reading: Reading = Reading(),
 ) -> Source:
     """Make a source of plain arrays.
@@ -103,6 +115,8 @@ def from_arrays(
       name: of the source, in messages and reports.
       validation: images and labels of the validation part; without it, it is drawn when needed.
       test: likewise.
+      unlabelled: images of no class, beside those with labels; for trainings that can learn from
+        them.
       reading: what size and channels the images are brought to, and what is done about bad rows.
 
     Returns:
@@ -121,22 +135,26 @@ def from_arrays(
     for split, pair in (("validation", validation), ("test", test)):
         if pair is not None:
             parts[split] = _part(*pair, f"{split}_images", f"{split}_labels", name)
+    if unlabelled is not None:
+        parts["unlabelled"] = Part(_array(unlabelled, "unlabelled", name), None, "unlabelled")
     names = None if class_names is None else np.asarray(class_names)
     return checked(opened.fitted(_named_source(parts, names, name), reading))
 
 
 def _part(images: Any, labels: Any, images_name: str, labels_name: str, name: str) -> Part:
-    """Return what was given as arrays, be it lists or another library's."""
-    found = []
-    for given, own in ((images, images_name), (labels, labels_name)):
-        try:
-            found.append(np.asarray(given))
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"{quoted(name)}: {own} is no array ({quoted(error)}); images of several sizes can "
-                "be read as files: give folder:PATH"
-            ) from None
-    return Part(found[0], found[1], images_name, labels_name)
+    arrays = _array(images, images_name, name), _array(labels, labels_name, name)
+    return Part(*arrays, images_name, labels_name)
+
+
+def _array(given: Any, own: str, name: str) -> np.ndarray:
+    """Return what was given as an array, be it lists or another library's."""
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{quoted(name)}: {own} is no array ({quoted(error)}); images of several sizes can be "
+            "read as files: give folder:PATH"
+        ) from None
 
 
 def _keys(archive: ArrayArchive, name: str) -> dict[str, tuple[str, str]]:
@@ -170,13 +188,7 @@ def _named_source(parts: dict[str, Part], class_names: np.ndarray | None, name: 
 def _source(parts: dict[str, Part], class_names: np.ndarray | None, name: str) -> Source:
     """Return arrays as pixels and indices, in the size that they have."""
     images = {split: in_layout(p.images, p.images_name) for split, p in parts.items()}
-    values = {split: read_values(p.labels, p.labels_name) for split, p in parts.items()}
-    for split, part in parts.items():
-        if len(images[split]) != len(values[split].values):
-            raise UserError(
-                f"{part.images_name} has {len(images[split]):,} images and {part.labels_name} "
-                f"{len(values[split].values):,} labels: one label per image is needed"
-            )
+    values = _labels_of(parts, images)
     given = None if class_names is None else _checked_names(class_names)
     values, names = to_indices(values, given)
     scales = _scales(images, parts)
@@ -184,6 +196,8 @@ def _source(parts: dict[str, Part], class_names: np.ndarray | None, name: str) -
     absent = [quoted(own) for own in given or () if own not in names]
     if absent:
         notes.append(f"classes without an image to train on are left out: {', '.join(absent)}")
+    for split in parts.keys() - values.keys():
+        values[split] = Values("", np.full(len(images[split]), UNLABELLED), {})
     found: dict[str, Dataset] = {}
     bad: list[Bad] = []
     for split, part in parts.items():
@@ -197,8 +211,28 @@ def _source(parts: dict[str, Part], class_names: np.ndarray | None, name: str) -
         if good.any() or split == "train":
             found[split] = whole if good.all() else whole.take(np.flatnonzero(good))
     return Source(
-        found["train"], found.get("test"), found.get("validation"), tuple(bad), tuple(notes)
+        found["train"],
+        found.get("test"),
+        found.get("validation"),
+        tuple(bad),
+        tuple(notes),
+        unlabelled=found.get("unlabelled"),
     )
+
+
+def _labels_of(parts: dict[str, Part], images: dict[str, np.ndarray]) -> dict[str, Values]:
+    """Read the labels of all parts that have some: one for each image."""
+    found = {}
+    for split, part in parts.items():
+        if part.labels is None:
+            continue
+        found[split] = read_values(part.labels, part.labels_name)
+        if len(images[split]) != len(found[split].values):
+            raise UserError(
+                f"{part.images_name} has {len(images[split]):,} images and {part.labels_name} "
+                f"{len(found[split].values):,} labels: one label per image is needed"
+            )
+    return found
 
 
 def _scales(images: dict[str, np.ndarray], parts: dict[str, Part]) -> dict[np.dtype, Scale]:

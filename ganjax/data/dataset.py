@@ -1,14 +1,15 @@
-"""Labelled images as the rest of the house knows them: in memory, or yet to be read."""
+"""Images and their labels as the rest of the house knows them: in memory, or yet to be read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from ganjax.data.decode import Header
-from ganjax.data.listing import Bad
+from ganjax.data.listing import SPLITS, UNLABELLED, Bad
 
 Tell = Callable[[int, int], None]
 """Called with how many images have been read, and of how many."""
@@ -21,7 +22,7 @@ class Dataset:
     Attributes:
       name: the source they came from.
       images: uint8 `[n, height, width, channels]`, 1 or 3 channels.
-      labels: int32 `[n]`, indices into `class_names`.
+      labels: int32 `[n]`, indices into `class_names`; `UNLABELLED` where the class is not known.
       class_names: what the labels mean.
       files: where each image came from, relative to the source: str objects `[n]`, or None for
         sources without files of their own.
@@ -37,8 +38,8 @@ class Dataset:
         return len(self.labels)
 
     def counts(self) -> np.ndarray:
-        """Count the images of each class: int `[classes]`."""
-        return np.bincount(self.labels, minlength=len(self.class_names))
+        """Count the images of each class, without those of none: int `[classes]`."""
+        return np.bincount(self.labels[self.labels >= 0], minlength=len(self.class_names))
 
     def take(self, indices: np.ndarray) -> "Dataset":
         """Return the images at some indices, in that order."""
@@ -46,6 +47,10 @@ class Dataset:
         return replace(self, images=self.images[indices], labels=self.labels[indices], files=files)
 
     only = take
+
+    def without_labels(self) -> "Dataset":
+        """Return the same images, none of which tells its class."""
+        return replace(self, labels=np.full_like(self.labels, UNLABELLED))
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,12 @@ class Unread:
         """Return those at some indices, unread as they are."""
         return replace(self, rows=self.rows[indices])
 
+    def without_labels(self) -> "Unread":
+        """Return the same images, unread as they are, none of which tells its class."""
+        return replace(
+            self, labels_of=partial(_hidden, self.labels_of), read=partial(_read_hidden, self.read)
+        )
+
 
 class Source(NamedTuple):
     """A source's images.
@@ -101,6 +112,7 @@ class Source(NamedTuple):
       bad: what was left out, and why.
       notes: what was done to the images that a person should know, a line each.
       kinds: how many images were of each size and mode before; empty where they were arrays.
+      unlabelled: images that it brings beside these, with labels of `UNLABELLED` only.
     """
 
     train: Dataset
@@ -109,8 +121,39 @@ class Source(NamedTuple):
     bad: tuple[Bad, ...] = ()
     notes: tuple[str, ...] = ()
     kinds: Mapping[Header, int] = MappingProxyType({})
+    unlabelled: Dataset | None = None
 
     def splits(self) -> dict[str, Dataset]:
-        """Return the splits that there are, by name: train, validation, test."""
-        named = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: own for name, own in named.items() if own is not None}
+        """Return the parts that there are, by name: train, validation, test, unlabelled."""
+        parts = (self.train, self.validation, self.test, self.unlabelled)
+        return {name: own for name, own in zip(SPLITS, parts, strict=True) if own is not None}
+
+
+def joined(one: Dataset, *others: Dataset | None) -> Dataset:
+    """Return the images of data sets, one after another, under the first one's name.
+
+    Args:
+      one: the first; the others have its classes and shape.
+      others: None is passed over.
+    """
+    parts = [one, *(own for own in others if own is not None)]
+    if len(parts) == 1:
+        return one
+    files = [own.files for own in parts if own.files is not None]
+    return replace(
+        one,
+        images=np.concatenate([own.images for own in parts]),
+        labels=np.concatenate([own.labels for own in parts]),
+        files=np.concatenate(files) if len(files) == len(parts) else None,
+    )
+
+
+def _hidden(labels_of: Callable[[], np.ndarray]) -> np.ndarray:
+    return np.full_like(labels_of(), UNLABELLED)
+
+
+def _read_hidden(
+    read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = read(rows)
+    return images, np.full_like(labels, UNLABELLED)

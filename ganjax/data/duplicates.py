@@ -13,20 +13,24 @@ import numpy as np
 from ganjax.config import Reading
 from ganjax.data.dataset import Dataset, Source
 from ganjax.data.hashes import first_of_equals, pixel_hashes
+from ganjax.data.listing import UNLABELLED
 from ganjax.data.near import MOVES, Near, near_pairs
 from ganjax.errors import UserError, quoted
 from ganjax.progress import Progress, Silent
 
 EXAMPLES = 2
 
+SEEN = ("train", "validation", "unlabelled")
+"""Parts of a source whose images a training looks at."""
+
 
 class Place(NamedTuple):
     """Where an image is.
 
     Attributes:
-      split: "train", "validation" or "test".
+      split: "train", "validation", "test" or "unlabelled".
       row: of the split, from 0.
-      label: of the image.
+      label: of the image; -1 where it has none.
       file: its name as found, where the source has files.
     """
 
@@ -87,12 +91,16 @@ class Duplicates:
 
     def of_two_labels(self) -> list[np.ndarray]:
         """Return those of `exact_groups` whose images have several labels: one must be wrong."""
-        return [group for group in self.exact_groups() if len(set(self.labels[group])) > 1]
+        return [
+            group
+            for group in self.exact_groups()
+            if len(set(self.labels[group]) - {UNLABELLED}) > 1
+        ]
 
     def near_of_two_labels(self) -> np.ndarray:
         """Return the near duplicates whose labels differ: int64 `[k, 2]`."""
         one, other = self.labels[self.near.pairs].T
-        return self.near.pairs[one != other]
+        return self.near.pairs[(one != other) & (one >= 0) & (other >= 0)]
 
     def overlap(self, split: str, others: Sequence[str]) -> Overlap:
         """Find which images of a split occur in some splits, itself or others.
@@ -163,8 +171,9 @@ def _with_near(
 
 
 def leakage(found: Duplicates) -> Overlap:
-    """Return which test images are among those that are trained on or chosen by."""
-    return found.overlap("test", ("train", "validation"))
+    """Return which test images are among those that are trained on, with a label or without, or
+    chosen by."""
+    return found.overlap("test", SEEN)
 
 
 def check_leakage(
@@ -182,7 +191,7 @@ def check_leakage(
       near duplicates there are across the splits, or at all where a part is yet to be sealed.
 
     Raises:
-      UserError: a test image's pixels are also in train or validation, which is not allowed.
+      UserError: a test image's pixels are also in another part, which is not allowed.
     """
     splits = source.splits()
     exact = find(splits, near=False)  # an error need not wait for the near ones
@@ -200,7 +209,7 @@ def leaking_words(found: Duplicates) -> str:
     """Say how many test images leak, and which for example; at least one must."""
     leaks = leakage(found).exact
     where = {found.place(twin).split for twin in leaks[:, 1]}
-    parts = " or ".join(name for name in ("train", "validation") if name in where)
+    parts = " or ".join(name for name in SEEN if name in where)
     return (
         f"{len(leaks):,} of {found.count('test'):,} test images {_are(leaks)} in {parts} too "
         f"({_examples(found, leaks, 'is')})"

@@ -118,7 +118,8 @@ def to_indices(
         train = splits["train"]
     classes = np.unique(train.known)
     if not len(classes):
-        raise UserError(f"{train.name}: {next(iter(train.wrong.values()), 'holds no label')}")
+        reason = next(iter(train.wrong.values()), "holds no label")
+        raise UserError(f"{train.name}: {reason}; no image has a label, and each class needs a few")
     found = {}
     for split, own in splits.items():
         other = np.setdiff1d(own.known, classes)

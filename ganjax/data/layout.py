@@ -2,10 +2,12 @@
 
     ant/0.png  bee/7.jpg                                a folder per class, or
     train/ant/0.png  validation/ant/3.png  test/...     such folders in a folder per split
+    unlabelled/0.png                                    beside these: images of no class
 
 A folder around all this is looked through. Hidden names (".git", ".DS_Store") and what macOS
 and Windows leave beside the files ("__MACOSX", "Thumbs.db") count as not there. An image is what
-has an image's suffix and lies directly in a class folder.
+has an image's suffix and lies directly in a class folder. Those in unlabelled/ may lie in folders
+of train's classes too: these are not looked at.
 """
 
 import unicodedata
@@ -14,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ganjax.data.decode import SUFFIXES
-from ganjax.data.listing import SPLITS
+from ganjax.data.listing import SPLITS, UNLABELLED
 from ganjax.errors import UserError, quoted
 
 SPLIT_OF = {
@@ -23,6 +25,8 @@ SPLIT_OF = {
     "val": "validation",
     "valid": "validation",
     "test": "test",
+    "unlabelled": "unlabelled",
+    "unlabeled": "unlabelled",
 }
 """What a split's folder may be called; capitals do not matter."""
 
@@ -35,8 +39,8 @@ class Placed(NamedTuple):
     """One image's place.
 
     Attributes:
-      split: "train", "validation" or "test".
-      label: index into the layout's `class_names`.
+      split: "train", "validation", "test" or "unlabelled".
+      label: index into the layout's `class_names`; -1 for one that is unlabelled.
       name: as it was given.
     """
 
@@ -94,7 +98,8 @@ def arrange(names: Iterable[str], root: str) -> Layout:
 
     Raises:
       UserError: there are no class folders, one holds no image, a split's folder stands beside
-        other ones, or a class is not in the training part; the message says which.
+        other ones, or a class is not in the training part, be it only among the unlabelled; the
+        message says which.
     """
     every = [_Path(name, tuple(name.split("/"))) for name in names]
     visible = [path for path in every if not any(_hidden(part) for part in path.parts)]
@@ -106,11 +111,17 @@ def arrange(names: Iterable[str], root: str) -> Layout:
     class_names = tuple(sorted({path.parts[1] for path in own["train"] if path.in_class}))
     images: list[Placed] = []
     problems = _alike(class_names)
+    train = _joined(root, folder_of["train"])
     for split in (split for split in SPLITS if split in own):
         shown = _joined(root, folder_of[split])
-        images += _placed(own[split], split, class_names, shown, _joined(root, folder_of["train"]))
-        problems += _absent(own[split], class_names, shown)
-    return Layout(class_names, images, (*problems, *_passed_over(paths)))
+        if split == "unlabelled":
+            images += _of_no_class(own[split], class_names, shown, train)
+        else:
+            images += _placed(own[split], split, class_names, shown, train)
+            problems += _absent(own[split], class_names, shown)
+    read = {image.name for image in images}
+    left = [path for path in paths if path.name not in read]
+    return Layout(class_names, images, (*problems, *_looks_unlabelled(own), *_passed_over(left)))
 
 
 def _hidden(part: str) -> bool:
@@ -153,7 +164,7 @@ def _within_splits(paths: list[_Path], root: str) -> tuple[list[_Path], str]:
     if other:
         raise UserError(
             f"{quoted(root)} holds {_list(other)} beside {_list(named)}: only the folders train, "
-            "validation (or val, valid) and test may be there"
+            "validation (or val, valid), test and unlabelled may be there"
         )
     if not train:
         raise UserError(
@@ -191,6 +202,39 @@ def _placed(
     return sorted(found, key=lambda image: (image.label, image.name))
 
 
+def _of_no_class(
+    paths: list[_Path], class_names: tuple[str, ...], shown: str, train: str
+) -> list[Placed]:
+    """Return the images that are told no class of, by name."""
+    other = sorted({path.parts[1] for path in paths if path.in_class} - set(class_names))
+    if other:
+        raise UserError(
+            f"{quoted(shown)} has classes that {quoted(train)} has not: {_list(other)}: nothing "
+            f"could be learnt of them; put their images into {quoted(shown)} itself to have them "
+            "taken for images of the other classes, or remove them"
+        )
+    found = [
+        Placed("unlabelled", UNLABELLED, p.name) for p in paths if p.is_image and len(p.parts) < 4
+    ]
+    if not found:
+        raise UserError(
+            f"{quoted(shown)} holds no image ({', '.join(SUFFIXES)}): add some or remove the folder"
+            f"{_deeper_hint(paths)}"
+        )
+    return sorted(found, key=lambda image: image.name)
+
+
+def _looks_unlabelled(own: dict[str, list[_Path]]) -> list[str]:
+    """Name a class that is called as what has none."""
+    classes = {path.parts[1] for path in own["train"] if path.in_class}
+    return [
+        f"the folder {quoted(name)} is read as a class; if it is none, put the class folders into "
+        "a folder train beside it"
+        for name in sorted(classes)
+        if SPLIT_OF.get(name.casefold()) == "unlabelled" and "unlabelled" not in own
+    ]
+
+
 def _nothing(paths: list[_Path]) -> str:
     loose = any(path.is_image for path in paths)
     return f"{'holds images but no class folders' if loose else 'is empty'}: {ADVICE}"
@@ -218,7 +262,7 @@ def _passed_over(paths: list[_Path]) -> list[str]:
     """Say what is not read, by kind, with the first of each."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for path in paths:
-        if not path.counts and (kind := _kind_passed_over(path)):
+        if kind := _kind_passed_over(path):
             kinds.setdefault(kind, []).append(path.name)
     lines = []
     for (noun, where), names in sorted(kinds.items()):

@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test", "unlabelled")
+"""What a source may have, in this order; images of the last are of no class."""
+
+UNLABELLED = -1
+"""The label of an image whose class nobody has told."""
 
 
 class Entry(NamedTuple):
     """One encoded image.
 
     Attributes:
-      split: "train", "validation" or "test".
-      label: index into the listing's `class_names`.
+      split: one of `SPLITS`.
+      label: index into the listing's `class_names`; `UNLABELLED` where it is of no class.
       file: its name, relative to the source and as found; `errors.quoted` makes it printable.
       read: returns the encoded bytes; what it raises (OSError, ValueError) makes the entry bad.
     """

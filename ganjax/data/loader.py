@@ -98,7 +98,10 @@ def at_network_size(source: Source) -> Source:
 
     train = replace(source.train, images=pad_to_power_of_two(source.train.images))
     return source._replace(
-        train=train, validation=padded(source.validation), test=padded(source.test)
+        train=train,
+        validation=padded(source.validation),
+        test=padded(source.test),
+        unlabelled=padded(source.unlabelled),
     )
 
 

@@ -1,7 +1,7 @@
 """From a listing of encoded images to data sets: whole, in a file, or each image as it is taken."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,11 +11,28 @@ import numpy as np
 
 from ganjax.config import Reading
 from ganjax.data import duplicates, fit, quarantine
-from ganjax.data.dataset import Dataset, Source, Tell, Unread
+from ganjax.data.dataset import Dataset, Source, Tell, Unread, joined
 from ganjax.data.decode import Header, Unreadable
 from ganjax.data.decoded import Decoded, decode_entry, decode_listing, read_headers
-from ganjax.data.listing import SPLITS, Bad, Listing
+from ganjax.data.listing import SPLITS, Bad, Entry, Listing
 from ganjax.errors import UserError, quoted
+
+TO_TRAIN_ON = ("train", "unlabelled")
+
+
+def without_unlabelled(listing: Listing) -> Listing:
+    """Return a listing without its unlabelled images, and say how many there are."""
+    labelled = [entry for entry in listing.entries if entry.split != "unlabelled"]
+    bad = [bad for bad in listing.bad if bad.split != "unlabelled"]
+    count = len(listing.entries) - len(labelled)
+    if not count:
+        return listing._replace(bad=bad)
+    note = f"not read: {count:,} images without labels; with --unlabelled rest a training has them"
+    # what was decoded of it all is not what is decoded of a part
+    identity = None if listing.identity is None else f"{listing.identity} labelled"
+    return listing._replace(
+        entries=labelled, bad=bad, notes=(*listing.notes, note), identity=identity
+    )
 
 
 def in_memory(
@@ -35,11 +52,21 @@ def in_memory(
         raise UserError(f"{quoted(listing.name)} has no image to train on")
     notes = (*listing.notes, *found.notes())
     kinds = Counter(found.headers)
-    return Source(splits["train"], splits.get("test"), splits.get("validation"), bad, notes, kinds)
+    return Source(
+        splits["train"],
+        splits.get("test"),
+        splits.get("validation"),
+        bad,
+        notes,
+        kinds,
+        splits.get("unlabelled"),
+    )
 
 
 def in_file(listing: Listing, reading: Reading, tell: Tell) -> Unread:
     """Decode all of a listing's images into the cache; those to train on are read when taken.
+
+    Its unlabelled images are among these, after the others.
 
     Raises:
       UserError: too many are bad.
@@ -60,7 +87,7 @@ def in_file(listing: Listing, reading: Reading, tell: Tell) -> Unread:
     return Unread(
         listing.name,
         listing.class_names,
-        np.flatnonzero([entry.split == "train" for entry in entries]),
+        np.flatnonzero([entry.split in TO_TRAIN_ON for entry in entries]),
         partial(_same, labels),
         partial(_decoded, images, labels),
         bad,
@@ -94,7 +121,7 @@ def in_part(listing: Listing, reading: Reading, tell: Tell) -> Unread:
     shape = fit.choose(whole, reading)
     labels = np.array([entry.label for entry in listing.entries], np.int32)
 
-    usable = [e.split == "train" and i not in reasons for i, e in enumerate(listing.entries)]
+    usable = [e.split in TO_TRAIN_ON and i not in reasons for i, e in enumerate(listing.entries)]
     notes = (*listing.notes, *fit.notes(whole, shape))
     rows = np.flatnonzero(usable)
     read = partial(_one_by_one, listing, shape, labels)
@@ -107,11 +134,13 @@ def in_part(listing: Listing, reading: Reading, tell: Tell) -> Unread:
 def as_unread(source: Source, reading: Reading) -> Unread:
     """Return the training images of a source in memory as if they were yet to be read.
 
+    Its unlabelled images are among these, after the others.
+
     Raises:
       UserError: its test images are among them.
     """
     refuse_leakage(source.splits(), reading)
-    train = source.train
+    train = joined(source.train, source.unlabelled)
     return Unread(
         train.name,
         train.class_names,
@@ -149,7 +178,8 @@ def fitted(source: Source, reading: Reading, *, strict: bool = True) -> Source:
         names = source.train.class_names
         lost = np.bincount([b.label for b in source.bad if b.label >= 0], minlength=len(names))
         counts = lost + sum(own.counts() for own in splits.values())
-        quarantine.settle(source.bad, counts, names, reading, source.train.name)
+        hidden = _count_unlabelled(splits.get("unlabelled", ()), source.bad)
+        quarantine.settle(source.bad, counts, names, reading, source.train.name, unlabelled=hidden)
     headers = [header for own in splits.values() for header in fit.headers_of(own.images)]
     shape = fit.choose(headers, reading)
     parts = {
@@ -160,8 +190,13 @@ def fitted(source: Source, reading: Reading, *, strict: bool = True) -> Source:
         train=parts["train"],
         test=parts.get("test"),
         validation=parts.get("validation"),
+        unlabelled=parts.get("unlabelled"),
         notes=(*source.notes, *notes),
     )
+
+
+def _count_unlabelled(part: Sized, bad: Iterable[Bad]) -> int:
+    return len(part) + sum(own.split == "unlabelled" for own in bad)
 
 
 def _splits(listing: Listing, found: Decoded, images: np.ndarray) -> dict[str, Dataset]:
@@ -212,7 +247,9 @@ def _one_by_one(
 def _settled(listing: Listing, bad: Iterable[Bad], reading: Reading) -> tuple[Bad, ...]:
     """Return all that is bad of a listing, unless that is too much."""
     every = (*listing.bad, *bad)
-    labels = [e.label for e in listing.entries] + [b.label for b in listing.bad if b.label >= 0]
+    found: list[Entry | Bad] = [*listing.entries, *listing.bad]
+    labels = [own.label for own in found if own.label >= 0]
     counts = np.bincount(labels, minlength=len(listing.class_names))
-    quarantine.settle(every, counts, listing.class_names, reading, listing.name)
+    hidden = sum(own.split == "unlabelled" for own in found)
+    quarantine.settle(every, counts, listing.class_names, reading, listing.name, unlabelled=hidden)
     return every

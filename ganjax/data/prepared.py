@@ -18,7 +18,7 @@ import numpy as np
 
 from ganjax.data.atomic import write_arrays_atomically
 from ganjax.data.layout import SPLIT_OF
-from ganjax.data.listing import SPLITS, Bad, Entry, Listing
+from ganjax.data.listing import SPLITS, UNLABELLED, Bad, Entry, Listing
 from ganjax.data.prepare import advice, can_prepare, prepare
 from ganjax.data.records import Records
 from ganjax.environment import cache_folder
@@ -68,10 +68,18 @@ def list_prepared(
         notes.append(f"not read: splits of other names ({quoted(', '.join(passed_over))})")
     for split, own in splits.items():
         records = Records(folder, own, image, label)
+        if split == "unlabelled":
+            entries += _of_no_class(records)
+            continue
         labels, wrong = _labels(records, f"{identity}-{own}", cache)
         if len(wrong) == len(labels):
             first = next(iter(wrong.values()), "it is empty")
             raise UserError(f"tfds:{name}: split {own} cannot be read: {first}")
+        if (labels < 0).all() and split == "train":
+            raise UserError(
+                f"tfds:{name}: none of the {len(labels):,} images of split {own} has a label, and "
+                "each class needs a few"
+            )
         if (labels < 0).all():
             notes.append(f"not read: split {own}, which has no labels")
             continue
@@ -184,6 +192,14 @@ def _splits(name: str, there: Any) -> tuple[dict[str, str], list[str]]:
         raise UserError(f"tfds:{name} has no split 'train' but {', '.join(there) or 'none'}")
     ordered = {split: found[split] for split in SPLITS if split in found}
     return ordered, sorted(set(there) - set(ordered.values()))
+
+
+def _of_no_class(records: Records) -> list[Entry]:
+    """Return all records of a split, whatever it says of their classes."""
+    return [
+        Entry("unlabelled", UNLABELLED, f"unlabelled/{row:06d}", partial(records.read, row))
+        for row in range(len(records))
+    ]
 
 
 def _labels(records: Records, key: str, cache: bool) -> tuple[np.ndarray, dict[int, str]]:

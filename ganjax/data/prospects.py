@@ -74,7 +74,8 @@ def problems(
     counts = sum((own.counts() for own in source.splits().values()), bad_counts)
     names, name = source.train.class_names, quoted(source.train.name)
     try:
-        quarantine.settle(source.bad, counts, names, reading, name)
+        hidden = len(source.unlabelled or ()) + sum(b.split == "unlabelled" for b in source.bad)
+        quarantine.settle(source.bad, counts, names, reading, name, unlabelled=hidden)
     except UserError as error:
         told.append(str(error))
     if len(duplicates.leakage(found).exact) and not reading.allow_leakage:
@@ -123,7 +124,7 @@ def suggestions(source: Source, found: Duplicates, study: Study, reading: Readin
 
 def _two_labels(found: Duplicates, names: Sequence[str]) -> Iterator[str]:
     def told(images: np.ndarray) -> str:
-        places = [found.place(image) for image in images]
+        places = [place for place in map(found.place, images) if place.label >= 0]
         first = places[0]
         other = next(place for place in places if place.label != first.label)
         return f"{first} is {quoted(names[first.label])}, {other} {quoted(names[other.label])}"

@@ -17,7 +17,13 @@ FILE = "quarantine.json"
 
 
 def settle(
-    bad: Sequence[Bad], counts: np.ndarray, class_names: Sequence[str], reading: Reading, name: str
+    bad: Sequence[Bad],
+    counts: np.ndarray,
+    class_names: Sequence[str],
+    reading: Reading,
+    name: str,
+    *,
+    unlabelled: int = 0,
 ) -> None:
     """Return where bad images may be left out.
 
@@ -27,9 +33,11 @@ def settle(
       class_names: what the labels mean.
       reading: says whether any may be left out.
       name: of the source.
+      unlabelled: images of its part without labels, with the bad ones.
 
     Raises:
-      UserError: none may, or a class would lose more than 10 % of its images.
+      UserError: none may, or a class, or the part without labels, would lose more than 10 % of its
+        images.
     """
     if not bad:
         return
@@ -39,7 +47,14 @@ def settle(
         raise UserError(
             f"{quoted(name)}: {sentence(first)}{more}: repair or remove it, or give --on-bad skip"
         )
-    unknown = [b for b in bad if b.label < 0]
+    hidden = [b for b in bad if b.split == "unlabelled"]
+    if len(hidden) > MOST_LOST * unlabelled:
+        raise UserError(
+            f"{quoted(name)}: {len(hidden):,} of its {unlabelled:,} images without labels cannot "
+            f"be used, more than {MOST_LOST:.0%}; the first: {sentence(hidden[0])}. Repair or "
+            "remove them"
+        )
+    unknown = [b for b in bad if b.label < 0 and b.split != "unlabelled"]
     if len(unknown) > MOST_LOST * (counts.sum() + len(unknown)):
         raise UserError(
             f"{quoted(name)}: {len(unknown):,} of its images have no class and cannot be used, "

@@ -19,11 +19,14 @@ def read(
     reading: Reading,
     cache: bool,
     progress: Progress,
+    *,
+    unlabelled: bool = False,
 ) -> Source:
     """Read a source for a run, and say what a person should know of it.
 
     Args: as of `ganjax.data.sources.load`, or with images in memory as the source; and
-      progress: where to tell how far it is, and what was done to the images.
+      progress: where to tell how far it is, and what was done to the images;
+      unlabelled: also of a source in memory, whose unlabelled images are else left out.
 
     Returns:
       The images, padded to the networks' size.
@@ -32,7 +35,8 @@ def read(
       UserError: it cannot be used, or images to test on are among those to train on.
     """
     if isinstance(source, Source):
-        found = opened.fitted(sources.checked(source), reading)
+        given = source if unlabelled else source._replace(unlabelled=None)
+        found = opened.fitted(sources.checked(given), reading)
     else:
         with progress.stage("read the images", 0, "images") as tick:
             found = sources.load(
@@ -40,6 +44,7 @@ def read(
                 data_dir=data_dir,
                 reading=reading,
                 cache=cache,
+                unlabelled=unlabelled,
                 tell=lambda done, total: tick(done),
                 say=progress.say,
             )

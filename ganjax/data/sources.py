@@ -1,10 +1,12 @@
-"""Where labelled images come from, all as one `Dataset`.
+"""Where images come from, all as one `Source`.
 
 digits               scikit-learn's 1,797 scans of 8x8 pixels
 tfds:NAME[:VERSION]  a set of TensorFlow Datasets, prepared in --data-dir
-folder:PATH          one folder per class, or such folders in train/, validation/ and test/
+folder:PATH          one folder per class, or such folders in train/, validation/ and test/, and
+                     beside these unlabelled/ with images of no class
 zip:PATH             the same in a zip archive
-npz:PATH             arrays: train_images, train_labels, val_images, ... or images, labels
+npz:PATH             arrays: train_images, train_labels, val_images, ... or images, labels; and
+                     unlabelled_images
 """
 
 import difflib
@@ -32,6 +34,7 @@ def load(
     reading: Reading = Reading(),
     cache: bool = True,
     strict: bool = True,
+    unlabelled: bool = False,
     tell: Tell | None = None,
     say: Say = lambda line: None,
 ) -> Source:
@@ -43,6 +46,7 @@ def load(
       reading: what size and channels they are brought to, and what is done about bad ones.
       cache: keep decoded images in the cache folder, and take them from there.
       strict: raise where too much of it is bad; else all that is bad is but listed.
+      unlabelled: read the images without labels too that it may bring.
       tell: told how many images have been read.
       say: told in a line what is fetched first.
 
@@ -60,8 +64,11 @@ def load(
     if kind == "npz":
         from ganjax.data.arrays import read_npz
 
-        return checked(read_npz(Path(rest).expanduser(), reading, tell, strict=strict))
-    listing = _listing(kind, rest, data_dir, cache, say)
+        found = read_npz(
+            Path(rest).expanduser(), reading, tell, strict=strict, unlabelled=unlabelled
+        )
+        return checked(found)
+    listing = _listing(kind, rest, data_dir, cache, unlabelled, say)
     found = opened.in_memory(listing, reading, cache=cache, strict=strict, tell=tell)
     return checked(found)
 
@@ -73,6 +80,7 @@ def unread(
     reading: Reading = Reading(),
     cache: bool = True,
     in_part: bool = False,
+    unlabelled: bool = False,
     tell: Tell | None = None,
     say: Say = lambda line: None,
 ) -> Unread:
@@ -80,7 +88,8 @@ def unread(
 
     All are decoded once into the cache folder, unless they are there already, and lie in a file.
 
-    Args: as of `load`, whose training images are the same, in the same order; and
+    Args: as of `load`, whose training images are the same, in the same order, and the unlabelled
+      ones after them; and
       in_part: only a part will be taken, so each image is decoded when it is: for several
         processes, each of which reads its own. `tfds:` reads single records, and all of them
         without decoding where all labels are asked for.
@@ -92,16 +101,22 @@ def unread(
     tell = tell or (lambda done, total: None)
     kind, rest = _parsed(source)
     if kind in ("digits", "npz") or not (cache or in_part):
-        return opened.as_unread(
-            load(source, data_dir=data_dir, reading=reading, cache=cache, tell=tell, say=say),
-            reading,
+        found = load(
+            source,
+            data_dir=data_dir,
+            reading=reading,
+            cache=cache,
+            unlabelled=unlabelled,
+            tell=tell,
+            say=say,
         )
-    listing = _listing(kind, rest, data_dir, cache, say)
+        return opened.as_unread(found, reading)
+    listing = _listing(kind, rest, data_dir, cache, unlabelled, say)
     open_ = opened.in_part if in_part else opened.in_file
-    found = open_(listing, reading, tell)
-    if len(found.class_names) < 2:
-        raise UserError(f"{found.name} has 1 class; a classifier needs at least 2")
-    return found
+    images = open_(listing, reading, tell)
+    if len(images.class_names) < 2:
+        raise UserError(f"{images.name} has 1 class; a classifier needs at least 2")
+    return images
 
 
 def _parsed(source: str) -> tuple[str, str]:
@@ -112,24 +127,33 @@ def _parsed(source: str) -> tuple[str, str]:
     return kind, rest
 
 
-def _listing(kind: str, rest: str, data_dir: str | Path | None, cache: bool, say: Say) -> Listing:
+def _listing(
+    kind: str, rest: str, data_dir: str | Path | None, cache: bool, unlabelled: bool, say: Say
+) -> Listing:
     path = Path(rest).expanduser()
     if kind == "folder":
         from ganjax.data.folders import list_folder
 
-        return list_folder(path)
-    if kind == "zip":
+        found = list_folder(path)
+    elif kind == "zip":
         from ganjax.data.archives import list_zip
 
-        return list_zip(path)
-    from ganjax.data.prepared import list_prepared
+        found = list_zip(path)
+    else:
+        from ganjax.data.prepared import list_prepared
 
-    return list_prepared(rest, data_dir, cache=cache, say=say)
+        found = list_prepared(rest, data_dir, cache=cache, say=say)
+    return found if unlabelled else opened.without_unlabelled(found)
 
 
 def checked(source: Source) -> Source:
     """Return a source as it is, or raise `UserError` where no classifier could be trained on it."""
     classes = int((source.train.counts() > 0).sum())
+    if len(source.train) and not classes:
+        raise UserError(
+            f"none of the {len(source.train):,} images of {source.train.name} has a label, and "
+            "each class needs a few"
+        )
     if classes < 2:
         raise UserError(
             f"{source.train.name} has {classes} class with images; a classifier needs at least 2: "

@@ -67,7 +67,8 @@ class Survey:
       problems: why a run would refuse the source, a line each.
       suggestions: what could be better, a line each.
       drawn: labelled images of each class in the draw that was asked about, if one was.
-      unlabelled: images that would go without labels beside it.
+      unlabelled: images that would go without labels beside it; else those that the source
+        brings without labels, if it does.
     """
 
     source: str
@@ -121,7 +122,7 @@ def survey(source: Source, reading: Reading, *, progress: Progress | None = None
     return Survey(
         source=quoted(train.name),
         class_names=list(train.class_names),
-        counts={name: own.counts().tolist() for name, own in parts.items()},
+        counts={n: own.counts().tolist() for n, own in parts.items() if n != "unlabelled"},
         bad_counts=bad_counts.tolist(),
         bad=quarantine.to_json(source.bad),
         sizes=_tally((f"{kind.width}x{kind.height}", count) for kind, count in kinds.items()),
@@ -142,6 +143,7 @@ def survey(source: Source, reading: Reading, *, progress: Progress | None = None
         study=study,
         problems=problems(source, found, bad_counts, reading),
         suggestions=list(suggestions(source, found, study, reading)),
+        unlabelled=None if source.unlabelled is None else len(source.unlabelled),
     )
 
 

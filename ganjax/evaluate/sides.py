@@ -123,8 +123,9 @@ class Run:
     def training_images(self, progress: Progress) -> np.ndarray | None:
         """Find the images again that it was trained on; None, saying so, where they are gone."""
         try:
-            found = trained_on.real_images(self.folder, progress)
-            return found.take(np.arange(len(found))).images
+            found = trained_on.parts(self.folder, progress)
+            seen = [own for own in (found.fit, found.unlabelled) if own is not None]
+            return np.concatenate([own.take(np.arange(len(own))).images for own in seen])
         except UserError as error:
             progress.say(str(error))
             return None

@@ -7,6 +7,12 @@ from ganjax.metrics.accuracy import (
     confusion_matrix,
 )
 from ganjax.metrics.by_class import by_class
+from ganjax.metrics.calibration import (
+    Reliability,
+    expected_calibration_error,
+    reliability,
+    temperature,
+)
 from ganjax.metrics.checks import TooFewImagesError
 from ganjax.metrics.copying import Copying, authenticity, copying_statistic
 from ganjax.metrics.frechet import Moments, frechet_distance, merge, moments
@@ -31,6 +37,7 @@ __all__ = [
     "Manifold",
     "Moments",
     "Nearest",
+    "Reliability",
     "TooFewImagesError",
     "accuracy",
     "authenticity",
@@ -41,6 +48,7 @@ __all__ = [
     "copying_statistic",
     "crossed_interval",
     "decide",
+    "expected_calibration_error",
     "frechet_distance",
     "half_width",
     "holm",
@@ -50,6 +58,8 @@ __all__ = [
     "moments",
     "nearest",
     "p_value",
+    "reliability",
     "replicates_to_tell",
     "sliced_wasserstein",
+    "temperature",
 ]

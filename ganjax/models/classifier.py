@@ -1,5 +1,7 @@
 """Classifiers: images in, one logit per class out."""
 
+import math
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -44,7 +46,9 @@ def conv_classifier(
     return _model(_ConvClassifier(width, features, classes), size, channels)
 
 
-def conv_features(*, size: int, channels: int = 1, width: int = 32, features: int) -> Model:
+def conv_features(
+    *, size: int, channels: int = 1, width: int = 32, features: int | None = None
+) -> Model:
     """Build a `conv_classifier` without its last layer, to see images as it does.
 
     It takes the variables of the classifier with the same numbers; the last layer's are ignored.
@@ -53,7 +57,8 @@ def conv_features(*, size: int, channels: int = 1, width: int = 32, features: in
       size: height and width of the images in pixels, at least 8.
       channels: 1 or 3.
       width: channels of the first layer, as the classifier's.
-      features: units of the layer before the last, as the classifier's.
+      features: units of the layer before the last, as the classifier's; None where it has none,
+        for the last convolution's output at every place.
 
     Returns:
       A `Model` from images `[batch, size, size, channels]` in [-1, 1] to features, at least 0,
@@ -75,7 +80,7 @@ class _ConvClassifier(nn.Module):
         hidden = images
         for width in (self.width, 2 * self.width, 4 * self.width):
             hidden = nn.relu(Conv(width, stride=2)(hidden))
-        hidden = hidden.reshape(hidden.shape[0], -1)
+        hidden = hidden.reshape(hidden.shape[0], math.prod(hidden.shape[1:]))  # of no images too
         if self.features is not None:
             hidden = nn.relu(nn.Dense(self.features)(hidden))
         return hidden if self.classes is None else nn.Dense(self.classes)(hidden)

@@ -10,6 +10,11 @@ from ganjax.report.plots import Mark, Row
 from ganjax.report.words import METRICS, colour, note, percent, points, short, title
 
 DECISIVE = "the best with generated images, minus the best without"
+WAYS = ("no", "one", "two", "three", "four", "five", "six", "seven")
+ONLY_GENERATED = (
+    "All this is about generated images as an addition to a training set. How the classifiers did "
+    "that were trained together with a GAN is told below: they were no part of the question."
+)
 ANSWERS = {
     True: ("yes", "Yes, they help"),
     False: ("no", "No, they do not help"),
@@ -34,7 +39,7 @@ def answer(r: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "text": verdict.get("text") or word,
         "gain": gain,
         "details": [_minus(text) for text in verdict.get("details") or []],
-        "next": _advice(r, row),
+        "next": [*_advice(r, row), *([ONLY_GENERATED] if r.get("joint") else [])],
         "command": "",
         "row": row,
     }
@@ -155,7 +160,15 @@ def arms(r: dict[str, Any]) -> dict[str, Any] | None:
         dots = tuple(axis.at(x) for x in arm.get("test_accuracy") or [])
         rows.append(Row(title(name), (text,), marks, dots, note=note(name)))
     level = next((a["accuracy"]["level"] for a in arms.values() if a.get("accuracy")), 0.95)
-    return {"axis": axis, "rows": rows, "level": level}
+    joint = r.get("joint") or {}
+    updates = {
+        own["updates"] for name, own in arms.items() if own.get("updates") and name not in joint
+    }
+    return {
+        "axis": axis, "rows": rows, "level": level,
+        "ways": WAYS[len(rows)] if len(rows) < len(WAYS) else len(rows),
+        "updates": updates.pop() if len(updates) == 1 else None,
+    }  # fmt: skip
 
 
 def comparisons(r: dict[str, Any], metric: str) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ PARTS = {
     "gan": "Training the GANs, drawing and selecting images",
     "inspection": "Looking for copies and for T(x) in the images",
     "classifiers": "Training the classifiers and choosing among them",
+    "joint": "Training GANs and classifiers together",
     "test": "Looking at the test images",
 }
 
@@ -200,10 +201,12 @@ def chosen(r: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "arm": arm,
+            "weighed": any("weight" in choice for choice in block["chosen"]),
             "rows": [
                 {
                     "ratio": percent(choice.get("ratio"), 0),
                     "strength": short(choice["strength"]) if "strength" in choice else "–",
+                    "weight": short(choice["weight"]) if "weight" in choice else "–",
                     "best_after": _updates(choice),
                     "accuracy": percent(choice.get("validation_accuracy")),
                 }

@@ -177,9 +177,19 @@ def path(x: ArrayLike, y: ArrayLike, over: Scale, up: Scale, *, most: int = 240)
 
 
 def line_chart(
-    title: str, curves: Sequence[Curve], *, y_form: Format | None = None
+    title: str,
+    curves: Sequence[Curve],
+    *,
+    y_form: Format | None = None,
+    within: Sequence[float] = (),
 ) -> LineChart | None:
     """Lay out curves over common axes; where there are several runs, their mean is drawn strongest.
+
+    Args:
+      title: of the chart.
+      curves: what is drawn.
+      y_form: writes a vertical value.
+      within: what the vertical axis holds beside the curves, so that charts can share it.
 
     Returns:
       The chart, or None if no curve has two finite points.
@@ -189,7 +199,7 @@ def line_chart(
     if not curves:
         return None
     xs = np.concatenate([x for curve in curves for x, _ in curve.runs])
-    ys = np.concatenate([y for curve in curves for _, y in curve.runs])
+    ys = np.concatenate([*(y for curve in curves for _, y in curve.runs), numbers(within)])
     over = scale(np.nanmin(xs), np.nanmax(xs))
     up = scale(np.nanmin(ys), np.nanmax(ys), y_form, pad=0.06)
     lines = []

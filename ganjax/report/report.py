@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from ganjax.report import answer, evidence, samples, words
+from ganjax.report import answer, confidence, evidence, joint, samples, words
 
 
 def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None = None) -> str:
@@ -42,10 +42,12 @@ def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None 
         "leaks": samples.leaks(r),
         "gan": evidence.gan(r),
         "curves": evidence.classifier_curves(r),
+        "joint": joint.joint(r),
         "confusions": evidence.confusions(r, decisive),
         "by_class": evidence.by_class(r, decisive),
         "chosen": evidence.chosen(r),
         "validation": evidence.validation(r),
+        "confidence": confidence.confidence(r, decisive),
         "cost": evidence.cost(r),
         "environment": evidence.flat(r.get("environment") or {}),
         "config": json.dumps(r["config"], indent=2) if r.get("config") else "",

@@ -7,6 +7,9 @@ ARMS = {
     "classical": ("Classical", "slightly moved and turned"),
     "generated": ("Generated", "with images from the GAN"),
     "both": ("Both", "both of these"),
+    "auxiliary": ("Auxiliary", "one network classifies and judges a GAN"),
+    "three-player": ("Three-player", "trained together with a GAN"),
+    "semi-supervised": ("Semi-supervised", "learns from images without labels too"),
 }
 METRICS = {"test_accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy"}
 
@@ -17,7 +20,7 @@ def title(arm: str) -> str:
 
 
 def note(arm: str) -> str:
-    """Return what an arm trains on; nothing if it is not one of the four."""
+    """Return what an arm trains on; nothing if it is none of ours."""
     return ARMS.get(arm, (arm, ""))[1]
 
 

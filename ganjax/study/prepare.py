@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ganjax.config import StudyConfig
 from ganjax.data import quarantine, sources, splits
 from ganjax.data.listing import Bad
@@ -16,7 +18,7 @@ class Prepared:
     """A study's images, split, at the size that the networks work on.
 
     Attributes:
-      pool: what draws are taken from.
+      pool: what draws are taken from; without the images that the source brings unlabelled.
       sealed: the test set.
       draws: one small training set per replicate.
       bad: what was left out of the source, and why.
@@ -49,9 +51,17 @@ def prepare(
 
     Raises:
       UserError: the source cannot be used, or its test images are among its training images, or
-        the pool of generated images is smaller than the number of classes.
+        the pool of generated images is smaller than the number of classes, or fewer images are left
+        beside a draw than are to go without labels.
     """
-    source = read(images or config.source, config.data_dir, config.reading, cache, progress)
+    source = read(
+        images or config.source,
+        config.data_dir,
+        config.reading,
+        cache,
+        progress,
+        unlabelled=config.unlabelled is not None,
+    )
     if out is not None:
         quarantine.write(out, source.bad)
     pool, sealed = splits.part(
@@ -75,7 +85,10 @@ def prepare(
             validation_fraction=config.validation_fraction,
             seed=config.seed,
             imbalance=config.imbalance,
+            unlabelled=config.unlabelled,
         )
         for replicate in range(config.replicates)
     ]
+    if source.unlabelled is not None:
+        pool = pool.take(np.flatnonzero(pool.labels >= 0))
     return Prepared(pool, sealed, draws, source.bad, source.notes)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
+from ganjax.errors import UserError
 from ganjax.study.arms import Entry
 
 
@@ -16,7 +17,7 @@ class Record:
     """What a finished replicate leaves: all that the results are computed from.
 
     Attributes:
-      entries: what validation chose for each arm.
+      entries: what validation chose for each arm of the competition.
       validation: accuracy of every candidate at its best update, `[candidates]`.
       curves: validation accuracy of every candidate at every evaluation.
       history: the GAN's losses.
@@ -25,11 +26,15 @@ class Record:
       parameters: parameter counts.
       seconds: what each part cost.
       labels: of the test images, int32 `[n]`.
-      predictions: int32 `[arms, seeds, n]`, arms in the order of `entries`.
+      predictions: int32 `[arms, seeds, n]`, arms in the order of `arms`.
       real: pictures of the draw, uint8 `[classes, k, h, w, c]`.
       generated: pictures of the GAN, likewise: of its samples that were kept.
       inspection: how samples were selected, and whether they are copies or carry T(x), as JSON
         values.
+      calibration: how far the confidence of each arm's classifiers is from their accuracy on the
+        test images, as of `finalists.Look`.
+      joint: of each arm that was trained together with a GAN, what was tried and kept, how good
+        that was on validation, and its `history` and `signs`, as JSON values.
       dropped: pictures of samples that were thrown away, uint8 `[k, h, w, c]`.
       dropped_labels: their classes, int32 `[k]`.
       dropped_copies: whether each was dropped as a copy, rather than as not selected, bool `[k]`.
@@ -52,10 +57,17 @@ class Record:
     inspection: dict[str, Any] = field(
         default_factory=dict
     )  # records of earlier versions have none
+    calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
+    joint: dict[str, dict[str, Any]] = field(default_factory=dict)
     dropped: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8))
     dropped_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
     dropped_copies: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     nearest: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8))
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms, in the order of the predictions."""
+        return (*self.entries, *self.joint)
 
     def pictures(self) -> dict[str, np.ndarray]:
         """Return what a report shows of it, by name."""
@@ -79,7 +91,13 @@ class Record:
         if not (folder / "record.json").exists():
             return None
         numbers = json.loads((folder / "record.json").read_text())
-        numbers["entries"] = {arm: Entry(**entry) for arm, entry in numbers["entries"].items()}
+        try:
+            numbers["entries"] = {arm: Entry(**own) for arm, own in numbers["entries"].items()}
+        except TypeError:
+            raise UserError(
+                f"{folder} is of a study of an earlier version, which chose otherwise: begin it "
+                "again with a new --out"
+            ) from None
         with np.load(folder / "record.npz", allow_pickle=False) as arrays:
             return cls(**numbers, **{name: arrays[name] for name in _ARRAYS if name in arrays})
 

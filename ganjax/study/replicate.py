@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ganjax.config import StudyConfig, Upkeep
@@ -16,11 +15,14 @@ from ganjax.data.loader import Resident, to_device
 from ganjax.data.splits import Draw, SealedTest
 from ganjax.models import parameter_count
 from ganjax.progress import Progress
-from ganjax.study.arms import Candidate, Entry, choose
+from ganjax.study.arms import Candidate, choose
 from ganjax.study.competition import Competition, Entrants, Images, Ways
+from ganjax.study.finalists import choose_temperatures, finalists, keep, look
 from ganjax.study.inspection import inspect, nearest_to_copies
+from ganjax.study.joint_arms import Tried, best, finalist, train_arms
 from ganjax.study.pool import Pool, Wanted, make_pools
 from ganjax.study.record import Record
+from ganjax.synthesis.classifiers import Described
 from ganjax.synthesis.description import Description
 from ganjax.synthesis.sift import COPY
 from ganjax.training import side_by_side
@@ -43,6 +45,7 @@ class Contest:
       arms: which candidates each arm chooses from.
       description: of the GAN.
       competition: the classifiers' functions.
+      joint: how each arm that is trained together with a GAN is trained, as JSON values.
     """
 
     config: StudyConfig
@@ -50,6 +53,7 @@ class Contest:
     arms: dict[str, tuple[int, ...]]
     description: Description
     competition: Competition
+    joint: dict[str, dict[str, Any]]
 
 
 class Replicate(NamedTuple):
@@ -74,12 +78,14 @@ class Outcome(NamedTuple):
       inspection: what was found of them.
       entrants: its classifiers, as host arrays.
       curves: their accuracies on validation.
+      joint: what was trained together with a GAN, by arm, for each weight that was tried.
     """
 
     pool: Pool
     inspection: dict[str, Any]
     entrants: Entrants
     curves: Curves
+    joint: dict[str, tuple[Tried, ...]]
 
 
 def run(
@@ -108,7 +114,8 @@ def run(
     """
     seconds: dict[str, float] = {}
     root = jax.random.key(contest.config.seed)
-    keys = [jax.random.split(jax.random.fold_in(root, own.number), 3) for own in replicates]
+    roots = [jax.random.fold_in(root, own.number) for own in replicates]
+    keys = [jax.random.split(own, 3) for own in roots]
     gan_keys, pool_keys, classifier_keys = zip(*keys, strict=True)
     with _timed(seconds, "gan"):
         pools = make_pools(
@@ -137,12 +144,22 @@ def run(
             upkeep,
             progress,
         )
+    with _timed(seconds, "joint"):
+        joint = [
+            train_arms(
+                contest.config, own.draw, own.folder, jax.random.fold_in(key, 3), upkeep, progress
+            )
+            for own, key in zip(replicates, roots, strict=True)
+        ]
     share = {name: round(spent / len(replicates), 3) for name, spent in seconds.items()}
-    outcomes = map(Outcome, pools, inspections, entrants, curves)
-    return [
+    outcomes = map(Outcome, pools, inspections, entrants, curves, joint)
+    records = [
         _conclude(contest, own, outcome, sealed, dict(share))
         for own, outcome in zip(replicates, outcomes, strict=True)
     ]
+    # Not before: until a record is there, the same classifiers must be found again
+    shutil.rmtree(shared, ignore_errors=True)
+    return records
 
 
 def _compete(
@@ -184,7 +201,6 @@ def _compete(
             folder=shared / "classifiers" / "-".join(str(replicates[i].number) for i in group.rows),
             upkeep=upkeep,
         )
-    shutil.rmtree(shared, ignore_errors=True)
     curves = [
         {
             "update": found.history["update"],
@@ -204,14 +220,18 @@ def _conclude(
     sealed: SealedTest,
     seconds: dict[str, float],
 ) -> Record:
-    """Choose on validation, look at the test set once, and save the record."""
+    """Choose on validation, keep what is chosen, look at the test set once, save the record."""
     entrants, draw = outcome.entrants, replicate.draw
-    accuracy, loss, update = (
-        np.asarray(x) for x in (entrants.accuracy, entrants.loss, entrants.update)
+    probability, accuracy, update = (
+        np.asarray(x) for x in (entrants.probability, entrants.accuracy, entrants.update)
     )
-    entries = {arm: choose(own, accuracy, loss, update) for arm, own in contest.arms.items()}
+    entries = {arm: choose(own, probability, accuracy, update) for arm, own in contest.arms.items()}
+    chosen = finalists(contest.competition, contest.candidates, entrants.best, entries)
+    chosen |= {arm: finalist(best(tried)) for arm, tried in outcome.joint.items()}
     with _timed(seconds, "test"):
-        judgement = _judge(contest, entrants, entries, sealed, replicate.number)
+        temperatures = choose_temperatures(chosen, draw.validation)
+        keep(replicate.folder, _described(contest, draw), chosen, temperatures)
+        seen = look(chosen, temperatures, sealed, replicate.number)
     classes = len(draw.fit.class_names)
     classifiers = len(accuracy) * contest.config.classifier.seeds
     record = Record(
@@ -226,8 +246,10 @@ def _conclude(
             "classifier": parameter_count(entrants.best) // classifiers,
         },
         seconds=seconds,
-        labels=judgement.labels,
-        predictions=judgement.predictions,
+        labels=seen.labels,
+        predictions=seen.predictions,
+        calibration=seen.calibration,
+        joint={arm: _told(tried) for arm, tried in outcome.joint.items()},
         real=_pictures(draw.fit.images, draw.fit.labels, classes),
         generated=_pictures(
             np.asarray(outcome.pool.images.images),
@@ -244,25 +266,30 @@ def _conclude(
     return record
 
 
-def _judge(
-    contest: Contest,
-    entrants: Entrants,
-    entries: dict[str, Entry],
-    sealed: SealedTest,
-    replicate: int,
-):
-    """Open the sealed test set for the chosen classifiers, and for nothing else."""
-    chosen = np.asarray([entry.candidate for entry in entries.values()])
-    variables = jax.tree.map(lambda leaf: leaf[chosen], entrants.best)
-    choice = {
-        arm: {**contest.candidates[entry.candidate]._asdict(), "update": entry.update}
-        for arm, entry in entries.items()
+def _described(contest: Contest, draw: Draw) -> Described:
+    """Say what is needed of this study to use its classifiers."""
+    _, size, _, channels = draw.fit.images.shape
+    asked = contest.config.reading.size
+    return Described(
+        config=contest.config.classifier,
+        size=size,
+        channels=channels,
+        class_names=tuple(draw.fit.class_names),
+        source=draw.fit.name,
+        unpadded=(asked, asked) if asked else None,
+    )
+
+
+def _told(tried: tuple[Tried, ...]) -> dict[str, Any]:
+    """Tell of an arm's joint trainings, as JSON values."""
+    chosen = best(tried)
+    return {
+        "kept": dict(finalist(chosen).facts),
+        "tried": [own.told() for own in tried],
+        "history": chosen.trained.history,
+        "signs": chosen.trained.signs,
+        "parameters": chosen.trained.parameters(),
     }
-
-    def predict(images: np.ndarray) -> np.ndarray:
-        return np.asarray(contest.competition.predict(variables, jnp.asarray(images)))
-
-    return sealed.judge(replicate, choice, predict)
 
 
 def _pictures(images: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from ganjax.study.record import Record
 
 SCHEMA = 1
 METRICS = ("test_accuracy", "balanced_accuracy")
+TEMPERED = ("before", "after")
 
 
 def arm_results(
@@ -58,26 +59,77 @@ def arm_results(
         },
         "updates": updates,
         "examples": updates * batch_size,
-        "chosen": [
-            {
-                **candidates[record.entries[arm].candidate]._asdict(),
-                "update": record.entries[arm].update,
-                "validation_accuracy": record.entries[arm].accuracy,
-            }
-            for record in records
-        ],
+        "chosen": [_chosen(arm, record, candidates) for record in records],
     }  # fmt: skip
+
+
+def _chosen(arm: str, record: Record, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """Tell what validation chose for an arm, and how good that was there."""
+    if arm in record.joint:
+        own = dict(record.joint[arm]["kept"])
+        accuracy, probability = own.pop("accuracy"), own.pop("probability")
+    else:
+        entry = record.entries[arm]
+        own = {**candidates[entry.candidate]._asdict(), "update": entry.update}
+        accuracy, probability = entry.accuracy, entry.probability
+    return {**own, "validation_accuracy": accuracy, "validation_probability": probability}
+
+
+def calibration(arms: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
+    """Say how far each arm's confidence is from its accuracy on the test images.
+
+    Args:
+      arms: their names; those that no record tells of are left out.
+      records: of all replicates; records of earlier versions tell nothing, which is null.
+
+    Returns:
+      By arm: `temperature` per replicate, and for `before` and `after` it `error` per replicate,
+      its `mean`, and `reliability`, the bins of confidence of all replicates together.
+    """
+    found = {}
+    for arm in arms:
+        told = [record.calibration.get(arm) for record in records]
+        if any(told):
+            found[arm] = {
+                "temperature": [own and own["temperature"] for own in told],
+                **{name: _errors([own and own[name] for own in told]) for name in TEMPERED},
+            }
+    return found
+
+
+def _errors(told: Sequence[dict[str, Any] | None]) -> dict[str, Any]:
+    there = [own for own in told if own]
+    return {
+        "error": [own and own["error"] for own in told],
+        "mean": float(np.mean([own["error"] for own in there])),
+        "reliability": _pooled_bins(there),
+    }
+
+
+def _pooled_bins(told: Sequence[dict[str, Any]]) -> dict[str, list]:
+    """Put the images of several replicates into the same bins of confidence."""
+    counts = np.array([own["counts"] for own in told])
+    total = counts.sum(axis=0)
+    found: dict[str, list] = {}
+    for name in ("confidence", "accuracy"):
+        values = np.array([own[name] for own in told], np.float64)  # null becomes NaN
+        sums = np.nansum(values * counts, axis=0)
+        found[name] = [s / n if n else None for s, n in zip(sums.tolist(), total, strict=True)]
+    return {**found, "counts": total.tolist()}
 
 
 def comparisons(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Compare all pairs of arms; the first is the one that the verdict rests on.
 
-    The others are descriptive: their p-values are corrected together by Holm's method.
+    The others are descriptive: their p-values are corrected together by Holm's method. Arms that
+    were trained together with a GAN are compared with the best arm without generated images, and
+    with the best arm with them.
     """
     pairs = [(WITH, WITHOUT)]
     pairs += [
         (arm, baseline) for baseline, arm in combinations(ARMS, 2) if (arm, baseline) not in pairs
     ]
+    pairs += [(arm, baseline) for arm in records[0].joint for baseline in (WITHOUT, WITH)]
     rows, p_values = [], []
     for metric in METRICS:
         for arm, baseline in pairs:
@@ -174,6 +226,16 @@ def _reasons(
     ]
 
 
+def joint_in_words(records: Sequence[Record]) -> list[str]:
+    """Say how the arms that were trained together with a GAN did, a short sentence each."""
+    return [
+        f"Arm {arm}: {100 * found.estimate:+.1f} points against the best arm without "
+        f"({100 * found.low:+.1f} to {100 * found.high:+.1f})."
+        for arm in records[0].joint
+        for found in [difference(arm, WITHOUT, records)]
+    ]
+
+
 def _choices(records: Sequence[Record], candidates: Sequence[Candidate]) -> list[str]:
     left_out = sum(candidates[r.entries[WITH].candidate].ratio == 0 for r in records)
     if not left_out:
@@ -185,4 +247,4 @@ def _choices(records: Sequence[Record], candidates: Sequence[Candidate]) -> list
 
 
 def _predictions(arm: str, record: Record) -> np.ndarray:
-    return record.predictions[list(record.entries).index(arm)]
+    return record.predictions[record.arms.index(arm)]

@@ -21,6 +21,7 @@ from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
 from ganjax.study import arms, results
 from ganjax.study.competition import competition
+from ganjax.study.joint_arms import describe_arm, joint_arms
 from ganjax.study.prepare import Prepared, prepare
 from ganjax.study.record import Record
 from ganjax.study.replicate import Contest, Replicate, run
@@ -98,8 +99,10 @@ def _study(
     discriminator, classical = policies(contest)
     progress.say(f"T(x) in the discriminator: {discriminator}")
     progress.say(f"classical policy: {classical}")
+    for own in contest.joint.values():
+        progress.say(own["in_words"])
     records = _records(contest, prepared, out, side_by_side, upkeep, progress)
-    for part in ("gan", "inspection", "classifiers", "test"):
+    for part in ("gan", "inspection", "classifiers", "joint", "test"):
         seconds[part] = round(sum(record.seconds.get(part, 0.0) for record in records), 3)
     seconds["total"] = round(sum(seconds.values()), 3)
 
@@ -170,6 +173,10 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
         candidates=candidates,
         arms=own,
         description=description.describe(config.gan, fit),
+        joint={
+            name: _joint_in_json(describe_arm(config, name, prepared.draws[0]))
+            for name in joint_arms(config)
+        },
         competition=competition(
             recipe.classifier(c, size=size, channels=channels, classes=classes),
             candidates=len(candidates),
@@ -177,6 +184,18 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
             batch_size=c.batch_size,
         ),
     )
+
+
+def _joint_in_json(described: description.Description) -> dict[str, Any]:
+    """Tell how an arm's classifier and its GAN are trained together."""
+    joint = described.joint
+    assert joint is not None
+    return {
+        "updates": described.updates,
+        "config": to_json(joint),
+        "gan": to_json(described.config),
+        "in_words": joint.in_words(described.objective),
+    }
 
 
 def dry_run(
@@ -200,11 +219,13 @@ def dry_run(
     held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((gan, entrants)))
     size = min(side_by_side or at_once(config.replicates), config.replicates)
     held = size * (held + config.pool * fit.images[0].nbytes) + prepared.pool.images.nbytes
+    hidden = prepared.draws[0].unlabelled
+    held += 0 if hidden is None else (config.replicates + size) * hidden.images.nbytes
     lines = [
         f"images: {len(prepared.pool)} to draw from, {len(prepared.sealed)} sealed for the test, "
         f"{'x'.join(map(str, fit.images.shape[1:]))}, {len(fit.class_names)} classes",
         f"each replicate: {len(fit)} images to train on, {len(prepared.draws[0].validation)} "
-        "to choose by",
+        f"to choose by{'' if hidden is None else f', {len(hidden):,} without labels'}",
         "parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()),
         f"the GANs: {gan_in_words(prepared, contest)}",
         f"updates: {config.replicates} GANs x {contest.description.updates:,}; "
@@ -212,6 +233,7 @@ def dry_run(
         f"replicates at a time: {size}, on {group(size).mesh.size} of {jax.device_count()} devices",
         f"T(x) in the discriminator: {discriminator}",
         f"classical policy: {classical}",
+        *(f"{own['in_words']}, {own['updates']:,} updates" for own in contest.joint.values()),
         f"samples to learn from: {_selection(config)}",
         f"memory for states and images: about {max(held / 1e9, 0.01):.2f} GB, "
         "activations and compilation apart",

@@ -14,7 +14,28 @@ was found of them:
       leaks        held_out, looked_at: images; transforms: what `ganjax.synthesis.leak.Leak` says
                    of each; or not_looked_for: why
 
-Records of earlier versions have no entry, and an empty one stands for it.
+Its part `calibration` tells how far the confidence of each arm's classifiers can be trusted:
+
+    ARM
+      temperature  per replicate: what the logits of its seeds' mean probabilities are divided by,
+                   chosen on validation
+      before       without and with that division, on the test images: error, the expected
+      after        calibration error per replicate (15 bins of equal width); mean, of these;
+                   reliability, over all replicates by bins of confidence: confidence, accuracy
+                   (null where a bin is empty), counts
+
+Its part `joint`, null without such arms, tells of the classifiers trained together with a GAN:
+
+    ARM
+      updates, config, gan, in_words   how they were trained
+      tried        per replicate, for each weight of classification: weight; update and
+                   generator_update, what was kept; accuracy and probability on validation;
+                   distance, Frechet's, of samples (null where one weight was tried)
+      history      per replicate, of the training that was chosen: what its steps recorded
+      signs        likewise its looks; their distance is the energy distance to validation images
+      parameters   of its networks
+
+Records of earlier versions have no entry, and an empty one, or null, stands for it.
 """
 
 from typing import Any
@@ -57,11 +78,13 @@ def summarise(
     of_few = minority(records, fit.counts().tolist(), fit.class_names)
     if of_few:
         verdict["details"].append(of_few["text"])
+    verdict["details"] += results.joint_in_words(records)
     return {
         "schema": results.SCHEMA,
         **_question(config, prepared),
         "arms": _arms(contest, records, len(prepared.pool.class_names)),
         "comparisons": results.comparisons(records),
+        "calibration": results.calibration((*arms.ARMS, *records[0].joint), records),
         "verdict": verdict,
         "worth": gain_is_worth,
         "minority": of_few,
@@ -78,6 +101,7 @@ def summarise(
             },
         },
         "classifier": _classifier(config, records[0]),
+        "joint": _joint(contest, records),
         "samples": {
             "select": config.select,
             "replicates": [record.inspection for record in records],
@@ -112,6 +136,7 @@ def policies(contest: Contest) -> tuple[str, str]:
 def _question(config: StudyConfig, prepared: Prepared) -> dict[str, Any]:
     """Name what was studied."""
     fit, validation = prepared.draws[0]
+    unlabelled = prepared.draws[0].unlabelled
     classes = len(fit.class_names)
     return {
         "source": config.source,
@@ -126,6 +151,7 @@ def _question(config: StudyConfig, prepared: Prepared) -> dict[str, Any]:
             "validation_per_class": len(validation) // classes,
             "fit": fit.counts().tolist(),
             "validation": validation.counts().tolist(),
+            "unlabelled": 0 if unlabelled is None else len(unlabelled),
         },
         "reading": {
             "notes": list(prepared.notes),
@@ -137,16 +163,29 @@ def _question(config: StudyConfig, prepared: Prepared) -> dict[str, Any]:
 
 def _arms(contest: Contest, records: list[Record], classes: int) -> dict[str, Any]:
     c = contest.config.classifier
+    steps = dict.fromkeys(arms.ARMS, (c.updates, c.batch_size))
+    steps |= {arm: (own["updates"], own["gan"]["batch_size"]) for arm, own in contest.joint.items()}
     return {
         arm: results.arm_results(
-            arm,
-            records,
-            contest.candidates,
-            classes,
-            updates=c.updates,
-            batch_size=c.batch_size,
+            arm, records, contest.candidates, classes, updates=updates, batch_size=batch_size
         )
-        for arm in arms.ARMS
+        for arm, (updates, batch_size) in steps.items()
+    }
+
+
+def _joint(contest: Contest, records: list[Record]) -> dict[str, Any] | None:
+    """Tell how the classifiers of joint trainings, and their generators, learned."""
+    if not records[0].joint:
+        return None
+    return {
+        arm: {
+            **contest.joint[arm],
+            "tried": [record.joint[arm]["tried"] for record in records],
+            "history": [record.joint[arm]["history"] for record in records],
+            "signs": [record.joint[arm]["signs"] for record in records],
+            "parameters": records[0].joint[arm]["parameters"],
+        }
+        for arm in records[0].joint
     }
 
 

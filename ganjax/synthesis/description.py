@@ -5,24 +5,25 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ganjax import recipe
-from ganjax.config import GANConfig
+from ganjax.config import JOINT_LEARNING_RATE, GANConfig, JointConfig, Objective
 from ganjax.data.atomic import write_json_atomically
 from ganjax.data.loader import sample_batch
+from ganjax.data.partly import sample_partly_labelled
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
 from ganjax.synthesis.reference import features
-from ganjax.training import GAN, GANState
+from ganjax.training import GAN, GANState, Joint
 from ganjax.training.guard import Guarded, guard, skip_bad
 from ganjax.training.loop import scan_steps
-from ganjax.training.watch import look_at, sampling_variables
-from ganjax.typing import Batch, Key
+from ganjax.training.watch import look_at, look_at_both, to_keep
+from ganjax.typing import Key
 
 CALLS = 40
 """Compiled calls that a training is cut into, at least: as often it tells how far it is."""
@@ -55,6 +56,8 @@ class Description:
       channels: 1 or 3.
       class_names: what the labels mean; empty for a generator without labels.
       source: where its training images came from.
+      objective: "gan", or what a classifier was trained with it for.
+      joint: how that classifier is trained, complete; None for a GAN alone.
     """
 
     config: GANConfig
@@ -62,6 +65,8 @@ class Description:
     channels: int
     class_names: tuple[str, ...]
     source: str
+    objective: Objective = "gan"
+    joint: JointConfig | None = None
 
     @property
     def classes(self) -> int | None:
@@ -74,9 +79,14 @@ class Description:
         assert self.config.updates is not None
         return self.config.updates
 
-    def build(self) -> GAN:
-        """Return the GAN's functions; equal descriptions share them, and what they compile to."""
+    def build(self) -> GAN | Joint:
+        """Return the training's functions; equal descriptions share them and their programs."""
         return _build(self)
+
+    def gan(self) -> GAN:
+        """Return the functions of the GAN, whatever it is trained with."""
+        built = self.build()
+        return built.as_gan() if isinstance(built, Joint) else built
 
     def rhythm(self) -> Rhythm:
         """Return what happens how often: by the configuration alone, so that it repeats."""
@@ -95,6 +105,8 @@ def describe(
     *,
     conditional: bool = True,
     images: int | None = None,
+    objective: Objective = "gan",
+    joint: JointConfig = JointConfig(),
 ) -> Description:
     """Describe the generator that a configuration would train on a data set.
 
@@ -103,15 +115,30 @@ def describe(
       dataset: the training images, or one of them.
       conditional: whether the generator knows the labels.
       images: how many training images there are; by default as many as `dataset` has.
+      objective: what is trained.
+      joint: how the classifier is, where one is.
+
+    Raises:
+      UserError: the images are not square, or the objective needs at least two classes.
     """
     _, height, width, channels = dataset.images.shape
     if height != width:
         raise UserError(f"a GAN makes square images, not {height}x{width}")
     names = dataset.class_names if conditional else ()
     per_class = (len(dataset) if images is None else images) / len(dataset.class_names)
+    if objective != "gan" and config.learning_rate is None:
+        config = replace(config, learning_rate=JOINT_LEARNING_RATE)
     config = config.for_data(height, per_class)
     config = replace(config, precision=recipe.precision(config.precision))
-    return Description(config, height, channels, tuple(names), dataset.name)
+    if objective == "gan":
+        return Description(config, height, channels, tuple(names), dataset.name)
+    if len(names) < 2:
+        raise UserError(
+            f"--objective {objective} needs labels of at least two classes; {dataset.name} has "
+            f"{len(names)}: give --objective gan"
+        )
+    own = joint.for_objective(objective)
+    return Description(config, height, channels, tuple(names), dataset.name, objective, own)
 
 
 def write(folder: Path, description: Description, labels: np.ndarray) -> None:
@@ -146,16 +173,23 @@ def read(folder: Path) -> Description:
         channels=found["channels"],
         class_names=tuple(found["class_names"]),
         source=found["source"],
+        objective=found.get("objective", "gan"),  # runs of earlier versions are of GANs
+        joint=JointConfig(**found["joint"]) if found.get("joint") else None,
     )
 
 
 @cache
-def _build(description: Description) -> GAN:
-    return recipe.gan(
-        description.config,
-        size=description.size,
-        channels=description.channels,
-        classes=description.classes,
+def _build(description: Description) -> GAN | Joint:
+    config, size, channels = description.config, description.size, description.channels
+    if description.joint is None:
+        return recipe.gan(config, size=size, channels=channels, classes=description.classes)
+    return recipe.joint_training(
+        description.objective,
+        config,
+        description.joint,
+        size=size,
+        channels=channels,
+        classes=len(description.class_names),
     )
 
 
@@ -165,31 +199,32 @@ class Functions(NamedTuple):
     Attributes:
       init: `key -> Guarded[GANState]`.
       step: `(guarded, batch, key, *, axis_name=None) -> (guarded, metrics)`.
-      draw: `(key, data) -> Batch`.
+      draw: `(key, data) -> Batch`, or a `PartlyLabelled` for a joint training.
       look: `(guarded, Reference) -> (guarded, signs)`.
     """
 
     init: Callable[[Key], Guarded[GANState]]
     step: Callable
-    draw: Callable[..., Batch]
+    draw: Callable[..., Any]
     look: Callable
 
 
 @cache
 def functions(description: Description) -> Functions:
     """Return the functions that all trainings of a description share."""
-    gan = description.build()
+    training, batch_size = description.build(), description.config.batch_size
+    draw: Callable[..., Any] = partial(sample_batch, batch_size=batch_size)
+    see = features(description.size, description.channels)
+    look = look_at(training, see, description.classes)
+    if isinstance(training, Joint):
+        draw = partial(sample_partly_labelled, batch_size=batch_size, unlabelled_size=batch_size)
+        look = look_at_both(training, look)
 
     def init(key: Key) -> Guarded[GANState]:
-        state = gan.init(key)
-        return guard(state, best=jax.tree.map(jnp.array, sampling_variables(state)))
+        state = training.init(key)
+        return guard(state, best=jax.tree.map(jnp.array, to_keep(state)))
 
-    return Functions(
-        init,
-        skip_bad(gan.step),
-        partial(sample_batch, batch_size=description.config.batch_size),
-        look_at(gan, features(description.size, description.channels), description.classes),
-    )
+    return Functions(init, skip_bad(training.step), draw, look)
 
 
 class Compiled(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from ganjax.data.dataset import Dataset, Unread, joined
 from ganjax.errors import UserError, quoted
 from ganjax.progress import Progress
 from ganjax.synthesis.audit import Audit, audit
@@ -162,7 +163,7 @@ def _audited(
     else:
         try:
             with progress.stage("look for copies", AUDITED, "samples") as tick:
-                by = auditor(images.fit, images.held_out)
+                by = auditor(_seen(images), images.held_out)
                 found = audit(by, as_trained(gan, images.fit.labels, key))
                 tick(found.looked_at)
         except OSError as error:
@@ -172,6 +173,14 @@ def _audited(
         return None, {"not_audited": why}
     progress.say(words(found))
     return by, {**found.to_json(), "compared_by": COMPARED_BY}
+
+
+def _seen(images: Parts) -> Dataset | Unread:
+    """Return all images that a generator may have copied, those without labels too."""
+    if images.unlabelled is None:
+        return images.fit
+    fit, unlabelled = (own.take(np.arange(len(own))) for own in (images.fit, images.unlabelled))
+    return joined(fit, unlabelled)
 
 
 def as_trained(gan: Trained, trained_on: np.ndarray, key: Key) -> np.ndarray:

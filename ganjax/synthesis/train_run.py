@@ -1,4 +1,4 @@
-"""`ganjax train`: a GAN from a source into a folder."""
+"""`ganjax train`: a GAN, and a classifier if wanted, from a source into a folder."""
 
 import json
 import math
@@ -12,14 +12,15 @@ from jax.sharding import Mesh
 
 from ganjax import recipe
 from ganjax.config import COMMAND, TrainConfig, Upkeep, claim_folder, to_json
-from ganjax.data import loader, opened, quarantine, sources, splits
+from ganjax.data import quarantine, sources, splits
 from ganjax.data.atomic import write_bytes_atomically, write_json_atomically
 from ganjax.data.export import png
 from ganjax.data.lock import hold
-from ganjax.data.reading import tell
 from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
+from ganjax.synthesis.classifiers import leave_calibration
 from ganjax.synthesis.description import Description, describe
+from ganjax.synthesis.train_images import TrainImages, find_images, one_of
 from ganjax.synthesis.trained import Trained, load, train_in
 from ganjax.training.distributed import is_first, together
 from ganjax.training.sharding import check_batch
@@ -82,7 +83,8 @@ def _train(
     command: str,
     progress: Progress,
 ) -> Trained:
-    dataset, description = together(lambda: _described(config, images, upkeep.cache, progress))
+    found, description = together(lambda: _described(config, images, upkeep.cache, progress))
+    dataset = found.labelled
     begin_with = together(lambda: _begin_with(config, progress))
     if is_first():
         write_json_atomically(out / "config.json", to_json(config))
@@ -97,6 +99,7 @@ def _train(
         description,
         fit,
         jax.random.key(config.seed),
+        unlabelled=found.unlabelled,
         held_out=held_out,
         begin_with=begin_with,
         mesh=mesh,
@@ -106,6 +109,8 @@ def _train(
     )
     sheet = _overview(gan, config.seed)
     if is_first():
+        if description.joint is not None:
+            leave_calibration(out, lambda images: gan.classify(images)[None], held_out)
         write_json_atomically(out / "history.json", {"metrics": gan.history, "looks": gan.signs})
         write_bytes_atomically(out / "overview.png", png(sheet))
     return gan
@@ -145,13 +150,15 @@ def _overview(gan: Trained, seed: int) -> np.ndarray:
 def dry_run(config: TrainConfig, out: Path, progress: Progress) -> list[str]:
     """Say what a training would do, without doing it: lines to print."""
     claim_folder(out, config)
-    images, description = _described(config, None, True, progress)
+    (images, unlabelled), description = _described(config, None, True, progress)
+    hidden = 0 if unlabelled is None else len(unlabelled)
     shape = (description.size, description.size, description.channels)
     state = jax.eval_shape(description.build().init, jax.random.key(0))
     held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    held += len(images) * math.prod(shape)
+    held += (len(images) + hidden) * math.prod(shape)
     return [
-        f"images: {len(images)}, {'x'.join(map(str, shape))}, {len(images.class_names)} classes",
+        f"images: {len(images)}, {'x'.join(map(str, shape))}, {len(images.class_names)} classes"
+        + (f"; {hidden:,} more without labels" if hidden else ""),
         f"parameters: generator {parameter_count(state.generator):,}, "
         f"discriminator {parameter_count(state.discriminator):,}",
         *_in_words(description, images),
@@ -163,42 +170,25 @@ def dry_run(config: TrainConfig, out: Path, progress: Progress) -> list[str]:
 
 def _described(
     config: TrainConfig, given: sources.Source | None, cache: bool, progress: Progress
-) -> tuple[sources.Unread, Description]:
+) -> tuple[TrainImages, Description]:
     """Return the images, yet to be read, and what is made of them."""
-    images = _unread(config, given, cache, progress)
-    tell(images, progress)
-    images = loader.unread_at_network_size(images)
-    if config.per_class is not None:
-        images = splits.some_per_class(
-            images, config.per_class, seed=config.seed, imbalance=config.imbalance
-        )
-    one = images.take(np.zeros(1, np.int64))
-    return images, describe(config.gan, one, conditional=config.conditional, images=len(images))
-
-
-def _unread(
-    config: TrainConfig, given: sources.Source | None, cache: bool, progress: Progress
-) -> sources.Unread:
-    """Find the images: one process decodes all into the cache, of several each what it reads."""
-    if given is not None:
-        return opened.as_unread(
-            opened.fitted(sources.checked(given), config.reading), config.reading
-        )
-    with progress.stage("read the images", 0, "images") as tick:
-        return sources.unread(
-            config.source,
-            data_dir=config.data_dir,
-            reading=config.reading,
-            cache=cache,
-            in_part=jax.process_count() > 1,
-            tell=lambda done, total: tick(done),
-            say=progress.say,
-        )
+    images = find_images(config, given, cache, progress)
+    count = len(images.labelled)
+    described = describe(
+        config.gan,
+        one_of(images),
+        conditional=config.conditional,
+        images=count,
+        objective=config.objective,
+        joint=config.joint,
+    )
+    return images, described
 
 
 def _in_words(description: Description, images: sources.Unread) -> list[str]:
-    gan = description.config
+    gan, joint = description.config, description.joint
     return [
         gan.in_words(len(images) / len(images.class_names)),
+        *([] if joint is None else [joint.in_words(description.objective)]),
         f"T(x) in the discriminator: {recipe.policy_in_words(gan)}",
     ]

@@ -7,43 +7,43 @@ FOLDER/weights.*        the weights of both networks alone, when it is finished
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
 from ganjax.config import Upkeep
-from ganjax.data.loader import Parts, Resident, shuffled_order, to_device
+from ganjax.data.loader import normalise
 from ganjax.data.sources import Dataset, Unread
-from ganjax.data.stream import Stream
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
 from ganjax.synthesis import description as descriptions
 from ganjax.synthesis.description import Description
+from ganjax.synthesis.placing import place_images
 from ganjax.synthesis.reference import reference
 from ganjax.synthesis.sample import balanced_labels, sample_images
 from ganjax.synthesis.weights import write_weights
-from ganjax.training import GAN, GANState, guard
+from ganjax.training import GAN, GANState, Joint, JointState, guard
 from ganjax.training.checkpoint import Checkpoints
-from ganjax.training.distributed import agreed, is_first, together
-from ganjax.training.feed import Feed, device_limit, place_on_one, steps_at_once
+from ganjax.training.distributed import is_first, together
 from ganjax.training.loop import Looks, Series, train
 from ganjax.training.sharding import (
     compile_look,
     compile_steps,
     everywhere,
     init_state,
-    own_parts,
-    place_data,
-    place_drawn,
     to_host,
 )
-from ganjax.training.watch import COLLAPSED, sampling_variables, with_sampling_variables
+from ganjax.training.watch import COLLAPSED, Both, sampling_variables, to_keep, with_best
 from ganjax.typing import Key
+
+AT_A_TIME = 500
+"""Images that are classified at a time; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Trained:
       gan: its functions.
       state: its state; where held-out images chose, images are drawn from the best generator.
       update: the update that this generator is from.
+      classifier_update: the one that its classifier is from; None for a GAN alone.
       history: the step `update` and the mean of each metric since the one before.
       signs: what the looks at it saw, at each `update`.
     """
@@ -65,6 +66,7 @@ class Trained:
     update: int
     history: Series
     signs: Series
+    classifier_update: int | None = None
 
     def sample(self, key: Key, count: int, progress: Progress | None = None):
         """Draw images of all classes in turn: uint8 `[count, ...]` and int32 labels `[count]`."""
@@ -72,12 +74,30 @@ class Trained:
         with (progress or Silent()).stage("generate", count, "images") as tick:
             return sample_images(self.gan, self.state, key, labels, tick=tick), labels
 
+    def classify(self, images: np.ndarray) -> np.ndarray:
+        """Return logits `[n, classes]`, float32, of images uint8 `[n, height, width, channels]`.
+
+        Raises:
+          UserError: it was trained without a classifier.
+        """
+        if self.description.joint is None:
+            raise UserError(
+                "this run has no classifier: train it with --objective auxiliary, three-player or "
+                "semi-supervised"
+            )
+        logits = _classify(self.description)
+        parts = np.array_split(images, max(1, -(-len(images) // AT_A_TIME)))
+        return np.concatenate([np.asarray(logits(self.state, part)) for part in parts])
+
     def parameters(self) -> dict[str, int]:
-        """Count the parameters of both networks."""
-        return {
+        """Count the parameters of all networks."""
+        found = {
             "generator": parameter_count(self.state.generator),
             "discriminator": parameter_count(self.state.discriminator),
         }
+        if isinstance(self.state, JointState) and self.state.classifier:
+            found["classifier"] = parameter_count(self.state.classifier)
+        return found
 
 
 def train_in(
@@ -86,6 +106,7 @@ def train_in(
     dataset: Dataset | Unread,
     key: Key,
     *,
+    unlabelled: Dataset | Unread | None = None,
     held_out: Dataset | None = None,
     begin_with: Trained | None = None,
     mesh: Mesh | None = None,
@@ -104,8 +125,9 @@ def train_in(
       description: what `describe` returned.
       dataset: the training images; where they are unread, only this process's part is read.
       key: of the initial weights and of every step.
-      held_out: images that are never trained on; they choose which state of the generator is kept.
-        None keeps the last.
+      unlabelled: images without labels, for a joint training; None for none.
+      held_out: images that are never trained on; they choose which state of the generator is kept,
+        and which of the classifier. None keeps the last.
       begin_with: a GAN of the same shape whose weights to begin with, and nothing else of it.
       mesh: the devices that each batch is spread over, of `ganjax.training.sharding.make_mesh`; one
         device by default. With several processes, all of them call this.
@@ -125,7 +147,9 @@ def train_in(
     own = descriptions.compiled(description)
     init, call, look = own if mesh is None else _compiled_over(description, mesh, shard_state)
     init_key, train_key = jax.random.split(key)
-    data = together(lambda: _data(dataset, key, description, mesh, upkeep, progress))
+    data = together(
+        lambda: place_images(dataset, unlabelled, key, description, mesh, upkeep, progress)
+    )
     if is_first():
         descriptions.write(folder, description, dataset.labels)
     looks = None
@@ -137,7 +161,8 @@ def train_in(
     state = init(init_key)
     if begin_with is not None:
         state = _begin_with(state, begin_with)
-    with progress.stage("train the GAN", updates, "updates") as tick:
+    name = "train the GAN" if description.joint is None else "train the GAN and a classifier"
+    with progress.stage(name, updates, "updates") as tick:
         found = train(
             call,
             state,
@@ -160,46 +185,24 @@ def train_in(
     return gan
 
 
-def _data(
-    dataset: Dataset | Unread,
-    key: Key,
-    description: Description,
-    mesh: Mesh | None,
-    upkeep: Upkeep,
-    progress: Progress,
-) -> Resident | Parts | Feed:
-    """Put the images on the devices; where they take too much room there, let them stream."""
-    order = shuffled_order(len(dataset), key)
-    batch_size, devices = description.config.batch_size, 1 if mesh is None else mesh.size
-    image = description.size**2 * description.channels
-    held, limit = image * len(order) // devices, device_limit(upkeep.device_memory)
-    if agreed(held <= limit):
-        if mesh is None:
-            return to_device(dataset.take(order))
-        return place_data(lambda rows: dataset.take(order[rows]), len(order), mesh)
-    progress.say(
-        f"the images would take {held / 1e9:.3g} GB of each device, of which {limit / 1e9:.3g} GB "
-        "are theirs (--device-memory): they are streamed"
-    )
-    at_once = steps_at_once(
-        description.rhythm().steps_per_call, image * batch_size // devices, limit
-    )
-    parts, own = (1, (0,)) if mesh is None else (mesh.size, own_parts(mesh))
-    stream = Stream(
-        dataset, order, batch_size, parts=parts, own=own, ahead=at_once, workers=upkeep.workers
-    )
-    place = place_on_one if mesh is None else partial(place_drawn, mesh=mesh)
-    return Feed(stream, place, at_once)
-
-
 def conclude(
     description: Description, guarded: guard.Guarded[GANState], history: Series, signs: Series
 ) -> Trained:
-    """Return a trained GAN that draws its images from the best generator that was seen."""
-    state, update = guarded.state, int(guarded.step)
+    """Return a training with the best generator, and the best classifier, that was seen."""
+    update = classified = int(guarded.step)
     if np.isfinite(guarded.quality):
-        state, update = with_sampling_variables(state, guarded.best), int(guarded.best_step)
-    return Trained(description, description.build(), state, update, history, signs)
+        update = int(guarded.best_step)
+    if isinstance(guarded.best, Both) and guarded.best.probability >= 0:
+        classified = int(guarded.best.step)
+    return Trained(
+        description,
+        description.gan(),
+        with_best(guarded),
+        update,
+        history,
+        signs,
+        None if description.joint is None else classified,
+    )
 
 
 def warn_of_collapse(gan: Trained, progress: Progress) -> None:
@@ -221,6 +224,9 @@ def leave_weights(folder: Path, gan: Trained) -> None:
         "generator": sampling_variables(gan.state),
         "discriminator": gan.state.discriminator,
     }
+    if isinstance(gan.state, JointState):
+        players = gan.state.classifier or gan.state.discriminator
+        trees["classifier"] = {**players, "params": gan.state.ema_classifier}
     write_weights(folder, trees, facts)
 
 
@@ -260,7 +266,8 @@ def _begin_with(state: guard.Guarded[GANState], other: Trained) -> guard.Guarded
         if jax.tree.map(np.shape, own) != jax.tree.map(np.shape, given):
             raise UserError(
                 "--init-from: its networks are of another shape; give the same image size, "
-                "channels, classes, --gan.network, --gan.width and --gan.latent-size"
+                "channels, classes, --objective, --gan.network, --gan.width, --gan.latent-size and "
+                "--joint.width"
             )
         return jax.tree.map(place, own, given)
 
@@ -271,7 +278,22 @@ def _begin_with(state: guard.Guarded[GANState], other: Trained) -> guard.Guarded
         discriminator=weights(own.discriminator, given.discriminator),
         ema_params=weights(own.ema_params, given.ema_params),
     )
-    return replace(state, state=begun, best=weights(state.best, sampling_variables(given)))
+    if isinstance(begun, JointState) and isinstance(given, JointState):
+        player = given.classifier and {**given.classifier, "params": given.ema_classifier}
+        begun = replace(
+            begun,
+            classifier=weights(begun.classifier, player),
+            ema_classifier=weights(begun.ema_classifier, given.ema_classifier),
+        )
+    return replace(state, state=begun, best=jax.tree.map(jnp.copy, to_keep(begun)))
+
+
+@cache
+def _classify(description: Description) -> Callable:
+    """Compile `(state, uint8 images) -> logits`."""
+    joint = description.build()
+    assert isinstance(joint, Joint)
+    return jax.jit(lambda state, images: joint.classify(state, normalise(images)))
 
 
 @cache

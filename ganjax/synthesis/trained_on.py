@@ -13,6 +13,7 @@ from ganjax.data.sources import Dataset, Unread
 from ganjax.errors import UserError, quoted
 from ganjax.progress import Progress
 from ganjax.synthesis.description import Description
+from ganjax.synthesis.train_images import parted
 
 Config = TypeVar("Config", TrainConfig, StudyConfig)
 
@@ -23,16 +24,24 @@ class Parts(NamedTuple):
     Attributes:
       fit: those that it was trained on.
       held_out: others of the same draw, which it was not trained on; None where there are none.
+      unlabelled: those that it saw without their labels; None where there are none.
     """
 
     fit: Dataset | Unread
     held_out: Dataset | Unread | None
+    unlabelled: Dataset | Unread | None = None
 
 
 def run_of(folder: Path) -> Path:
     """Return the run that a generator's folder belongs to: itself, or the study around it."""
+    replicate = _replicate_of(folder)
+    return Path(folder).resolve() if replicate is None else replicate.parent.parent
+
+
+def _replicate_of(folder: Path) -> Path | None:
+    """Return the replicate of a study that a generator is of: its folder, or the one around it."""
     folder = Path(folder).resolve()
-    return folder.parent.parent if folder.parent.name == "replicates" else folder
+    return next((own for own in (folder, folder.parent) if own.parent.name == "replicates"), None)
 
 
 def recorded_counts(folder: Path) -> np.ndarray | None:
@@ -81,9 +90,12 @@ def parts(folder: Path, progress: Progress) -> Parts:
     run = run_of(folder)
     try:
         found = json.loads((run / "config.json").read_text())
-        if run == Path(folder).resolve():
+        replicate = _replicate_of(folder)
+        if replicate is None:
             return _of_training(_configured(TrainConfig, found), progress)
-        return _of_replicate(_configured(StudyConfig, found), int(Path(folder).name), progress)
+        joint = replicate != Path(folder).resolve()
+        config = _configured(StudyConfig, found)
+        return _of_replicate(config, int(replicate.name), joint, progress)
     except (UserError, OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"the images that {quoted(folder)} was trained on cannot be found again: "
@@ -117,26 +129,28 @@ def _of_training(config: TrainConfig, progress: Progress) -> Parts:
                 config.source,
                 data_dir=config.data_dir,
                 reading=config.reading,
+                unlabelled=config.unlabelled is not None,
                 tell=lambda done, total: tick(done),
             )
         )
-    if config.per_class is not None:
-        images = splits.some_per_class(
-            images, config.per_class, seed=config.seed, imbalance=config.imbalance
-        )
+    labelled, unlabelled = parted(config, images)
     if not config.validation_fraction:
-        return Parts(images, None)
-    fit, held_out = splits.hold_out(images, config.validation_fraction, seed=config.seed)
-    # too few to choose by: all were trained on
-    return Parts(fit, held_out) if len(held_out) >= 2 else Parts(images, None)
+        return Parts(labelled, None, unlabelled)
+    fit, held_out = splits.hold_out(labelled, config.validation_fraction, seed=config.seed)
+    if len(held_out) < 2:  # too few to choose by: all were trained on
+        return Parts(labelled, None, unlabelled)
+    return Parts(fit, held_out, unlabelled)
 
 
-def _of_replicate(config: StudyConfig, number: int, progress: Progress) -> Parts:
+def _of_replicate(config: StudyConfig, number: int, joint: bool, progress: Progress) -> Parts:
+    """Draw a replicate's images again; only its joint trainings saw those without labels."""
+    unlabelled = config.unlabelled if joint else None
     with progress.stage("read the images", 0, "images") as tick:
         source = sources.load(
             config.source,
             data_dir=config.data_dir,
             reading=config.reading,
+            unlabelled=config.unlabelled is not None,
             tell=lambda done, total: tick(done),
         )
     pool, _ = splits.part(
@@ -150,8 +164,9 @@ def _of_replicate(config: StudyConfig, number: int, progress: Progress) -> Parts
         validation_fraction=config.validation_fraction,
         seed=config.seed,
         imbalance=config.imbalance,
+        unlabelled=unlabelled,
     )
-    return Parts(found.fit, found.validation)
+    return Parts(found.fit, found.validation, found.unlabelled)
 
 
 def _configured(kind: type[Config], found: dict[str, Any]) -> Config:

@@ -93,4 +93,4 @@ def _truncated(description: Description, bound: float) -> GAN:
         )
         return generator.apply(sampling_variables(state), latents, labels)[0]
 
-    return description.build()._replace(sample=sample)
+    return description.gan()._replace(sample=sample)

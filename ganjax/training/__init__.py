@@ -1,7 +1,21 @@
 """Training as pure functions: `(state, batch, key) -> (state, metrics)`."""
 
+from ganjax.training import joint, three_player
 from ganjax.training.classifier import Classifier, classifier
 from ganjax.training.gan import GAN, adam, gan
-from ganjax.training.state import ClassifierState, GANState
+from ganjax.training.players import Joint
+from ganjax.training.state import ClassifierState, GANState, JointState
 
-__all__ = ["GAN", "Classifier", "ClassifierState", "GANState", "adam", "classifier", "gan"]
+__all__ = [
+    "GAN",
+    "Classifier",
+    "ClassifierState",
+    "GANState",
+    "Joint",
+    "JointState",
+    "adam",
+    "classifier",
+    "gan",
+    "joint",
+    "three_player",
+]

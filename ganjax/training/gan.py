@@ -16,10 +16,8 @@ from ganjax.ops import policy as policies
 from ganjax.training.game import Rules, Turn, discriminator_loss, generator_loss
 from ganjax.training.penalties import LatentConsistency, Penalty
 from ganjax.training.state import GANState
+from ganjax.training.updates import averaged, descend, follow_logits
 from ganjax.typing import Array, Batch, Key, Metrics, Params
-
-AVERAGES_DECAY = 0.99
-"""Per update, of the moving averages of the logits (arXiv 2104.03310)."""
 
 
 class GAN(NamedTuple):
@@ -186,7 +184,7 @@ def gan(
         )
         gradient = spread.mean(gradient, axis_name)
         metrics["discriminator_gradient"] = optax.tree.norm(gradient)
-        d_params, d_optimizer = _update(
+        d_params, d_optimizer = descend(
             discriminator_optimizer, gradient, state.discriminator_optimizer, d["params"]
         )
 
@@ -198,12 +196,11 @@ def gan(
             gradient = jax.tree.map(jnp.add, gradient, pull_back_nearby(wanted_change[1])[0])
         gradient = spread.mean(gradient, axis_name)
         metrics["generator_gradient"] = optax.tree.norm(gradient)
-        g_params, g_optimizer = _update(
+        g_params, g_optimizer = descend(
             generator_optimizer, gradient, state.generator_optimizer, g["params"]
         )
 
         metrics = spread.mean(metrics, axis_name)
-        decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
         probability = state.probability
         if adaptive:
             probability = adaptive.next(
@@ -211,11 +208,11 @@ def gan(
             )
             metrics["probability"] = probability
         state = replace(
-            _follow(state, metrics),
+            follow_logits(state, metrics),
             step=state.step + 1,
             generator={**g, **g_updates, "params": g_params},
             discriminator={**d, **d_updates, "params": d_params},
-            ema_params=optax.incremental_update(g_params, state.ema_params, 1 - decay),
+            ema_params=averaged(state.ema_params, g_params, state.step, ema_decay),
             generator_optimizer=g_optimizer,
             discriminator_optimizer=d_optimizer,
             probability=probability,
@@ -231,27 +228,6 @@ def gan(
         return discriminator.apply(state.discriminator, images, labels)[0]
 
     return GAN(init, step, sample, logits)
-
-
-def _follow(state: GANState, metrics: Metrics) -> GANState:
-    """Let the moving averages of the logits follow those of an update."""
-    rate = 1 - jnp.minimum(AVERAGES_DECAY, (1.0 + state.step) / (10.0 + state.step))
-
-    def follow(average: Array, name: str) -> Array:
-        return average + rate * (metrics[name].astype(jnp.float32) - average)
-
-    return replace(
-        state,
-        real_average=follow(state.real_average, "real_logits"),
-        fake_average=follow(state.fake_average, "fake_logits"),
-    )
-
-
-def _update(
-    optimizer: optax.GradientTransformation, gradient: Params, state: optax.OptState, params: Params
-) -> tuple[Params, optax.OptState]:
-    updates, state = optimizer.update(gradient, state, params)
-    return optax.apply_updates(params, updates), state
 
 
 def _check(loss: losses.Loss, augment: policies.Policy, penalties: Sequence[Penalty]) -> None:

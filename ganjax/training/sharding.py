@@ -23,7 +23,7 @@ from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
 from ganjax.ops import spread
 from ganjax.training.loop import scan_steps
-from ganjax.typing import Array, Batch, Key, Metrics
+from ganjax.typing import Array, Key, Metrics
 
 State = TypeVar("State")
 Call = Callable[..., tuple[Any, Metrics]]
@@ -200,7 +200,7 @@ def to_host(state: State) -> State:
 
 def compile_steps(
     step: Callable[..., tuple[State, Metrics]],
-    sample_batch: Callable[..., Batch],
+    sample_batch: Callable[..., Any],
     mesh: Mesh,
     *,
     shard_state: bool = False,
@@ -209,7 +209,8 @@ def compile_steps(
 
     Args:
       step: `(state, batch, key, *, axis_name=None) -> (state, metrics)`.
-      sample_batch: `(key, data) -> batch`, as `ganjax.data.loader.sample_batch`.
+      sample_batch: `(key, data) -> batch`, as `ganjax.data.loader.sample_batch`; or as
+        `ganjax.data.partly.sample_partly_labelled`, of data that was placed part by part.
       mesh: the devices, of this process and of others.
       shard_state: as in `placements`; XLA gathers a parameter when it is needed.
 
@@ -222,7 +223,7 @@ def compile_steps(
     """
     _check_mesh(mesh)
 
-    def placed_step(state: State, batch: Batch, key: Key) -> tuple[State, Metrics]:
+    def placed_step(state: State, batch: Any, key: Key) -> tuple[State, Metrics]:
         batch = jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, P(AXIS)))
         with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
             state, metrics = step(state, batch, key)
@@ -270,7 +271,7 @@ def compile_look(
 
 def pmap_steps(
     step: Callable[..., tuple[State, Metrics]],
-    sample_batch: Callable[..., Batch],
+    sample_batch: Callable[..., Any],
     devices: Sequence[jax.Device] | None = None,
 ) -> Call:
     """Compile many steps into one call by `pmap`, each device stepping with its part of the batch.

@@ -38,6 +38,28 @@ class GANState:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class JointState(GANState):
+    """A GAN, and a classifier that is trained with it.
+
+    Attributes:
+      classifier: variables of the third player; empty where the discriminator classifies.
+      classifier_optimizer: state of its optimizer; empty likewise.
+      ema_classifier: moving average of the parameters that classify, used for predictions.
+      norms: float32 `[2, 2]`, moving averages of the norms of gradients: of the discriminator and
+        the generator, by the adversarial objective and by classification.
+      conflicts: int32 `[2]`, updates in which the two gradients of the discriminator, and of the
+        generator, pointed away from each other.
+    """
+
+    classifier: Variables
+    classifier_optimizer: optax.OptState
+    ema_classifier: Params
+    norms: Array
+    conflicts: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class ClassifierState:
     """Everything a classifier's next step depends on.
 

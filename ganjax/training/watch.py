@@ -1,10 +1,13 @@
-"""A look at a GAN in training: how near held-out images, how varied, how much learnt by heart."""
+"""A look at a training: how near held-out images a GAN is, how varied, how much learnt by heart,
+and how well a classifier that is trained with it does."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+import optax
 
 from ganjax.data.loader import Resident, normalise
 from ganjax.metrics.energy import (
@@ -14,8 +17,9 @@ from ganjax.metrics.energy import (
 )
 from ganjax.training import guard
 from ganjax.training.gan import GAN
-from ganjax.training.state import GANState
-from ganjax.typing import Array, Key, Variables
+from ganjax.training.players import Joint
+from ganjax.training.state import GANState, JointState
+from ganjax.typing import Array, Key, Params, Variables
 
 Features = Callable[[Variables, Array], Array]
 """`(variables, images in [-1, 1]) -> features [images, d]`."""
@@ -52,8 +56,88 @@ def with_sampling_variables(state: GANState, variables: Variables) -> GANState:
     return replace(state, generator=variables, ema_params=variables["params"])
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Both:
+    """The best generator and the best classifier of a joint training, each of its own update.
+
+    Attributes:
+      generator: variables that images are drawn from.
+      classifier: averaged parameters that predictions are made by.
+      probability: float32 scalar, that they gave the right class of held-out images, the mean over
+        classes; -1 before the first look.
+      step: int32 scalar, the classifier's update.
+    """
+
+    generator: Variables
+    classifier: Params
+    probability: Array
+    step: Array
+
+
+def to_keep(state: GANState) -> Any:
+    """Return what is kept of a fresh state, until a look finds a better one."""
+    if not isinstance(state, JointState):
+        return sampling_variables(state)
+    none = jnp.full((), -1.0, jnp.float32)
+    return Both(sampling_variables(state), state.ema_classifier, none, jnp.zeros((), jnp.int32))
+
+
+def with_best(guarded: guard.Guarded) -> GANState:
+    """Return a state with the generator, and the classifier, that looks found best.
+
+    Each as it is where no look has told; on the host, not in compiled code.
+    """
+    state, best = guarded.state, guarded.best
+    if isinstance(state, JointState):
+        if best.probability >= 0:
+            state = replace(state, ema_classifier=best.classifier)
+        best = best.generator
+    return with_sampling_variables(state, best) if jnp.isfinite(guarded.quality) else state
+
+
+def look_at_both(
+    joint: Joint, look: Callable[..., tuple[guard.Guarded, dict[str, Array]]]
+) -> Callable[..., tuple[guard.Guarded, dict[str, Array]]]:
+    """Build the function that looks at a joint training, and keeps the best of both players.
+
+    Args:
+      joint: its functions.
+      look: of `look_at`, for its generator.
+
+    Returns:
+      `(guarded state, Reference) -> (guarded state, signs)`, pure. The classifier kept is the one
+      that gave the right class of held-out images the highest probability. Signs beside those of
+      `look_at`: `accuracy` on held-out images and that `probability`, both means over classes.
+    """
+
+    def look_both(guarded: guard.Guarded, reference: Reference):
+        held = reference.held_out
+        logits = joint.classify(guarded.state, normalise(held.images))
+        right = jnp.argmax(logits, axis=1) == held.labels
+        likely = jnp.exp(-optax.softmax_cross_entropy_with_integer_labels(logits, held.labels))
+        counts = jnp.bincount(held.labels, length=logits.shape[1])
+        weights = 1 / (jnp.sum(counts > 0) * counts[held.labels])
+        accuracy, probability = jnp.sum(weights * right), jnp.sum(weights * likely)
+
+        best: Both = guarded.best
+        new = replace(
+            best,
+            classifier=guarded.state.ema_classifier,
+            probability=probability,
+            step=guarded.step,
+        )
+        better = probability > best.probability
+        best = jax.tree.map(lambda new, old: jnp.where(better, new, old), new, best)
+        looked, signs = look(replace(guarded, best=best.generator), reference)
+        looked = replace(looked, best=replace(best, generator=looked.best))
+        return looked, signs | {"accuracy": accuracy, "probability": probability}
+
+    return look_both
+
+
 def look_at(
-    gan: GAN, features: Features, classes: int | None
+    gan: GAN | Joint, features: Features, classes: int | None
 ) -> Callable[..., tuple[guard.Guarded, dict[str, Array]]]:
     """Build the function that looks at a GAN, and keeps its generator where none was better.
 

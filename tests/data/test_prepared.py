@@ -310,6 +310,23 @@ def test_a_split_without_labels_is_passed_over_and_said(tmp_path):
     assert "not read: split test, which has no labels" in listing.notes
 
 
+def test_a_split_called_unlabelled_is_of_no_class_whatever_it_says(tmp_path, monkeypatch):
+    monkeypatch.setitem(SPLITS, "unlabelled", 6)  # as STL-10 has it
+    write_set(tmp_path, "stl", lambda split, row: -1 if split == "unlabelled" else row % 3)
+    found = load("tfds:stl", data_dir=tmp_path, unlabelled=True)
+    assert set(found.unlabelled.labels) == {-1}
+    assert len(found.unlabelled) == 6
+    alone = load("tfds:stl", data_dir=tmp_path)  # not what the cache has of both
+    assert alone.unlabelled is None
+    np.testing.assert_array_equal(alone.test.images, found.test.images)
+
+
+def test_a_set_without_any_label_is_refused(tmp_path):
+    write_set(tmp_path, "blind", lambda split, row: -1)
+    with pytest.raises(UserError, match="none of the 40 images of split train has a label"):
+        list_prepared("blind", tmp_path)
+
+
 def shard(data_dir: Path, split: str) -> Path:
     (file,) = (data_dir / "tiny" / "1.2.0").glob(f"tiny-{split}.array_record*")
     return file

@@ -1,6 +1,7 @@
 """Draws are fair, fresh, disjoint where they can be, and the same on any machine."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def numbers(dataset: Dataset) -> set[int]:
     return set((pixels[:, 0] + 256 * pixels[:, 1]).tolist())
 
 
-def drawn(pool, replicate=0, replicates=3, per_class=8, seed=0, fraction=0.25):
+def drawn(pool, replicate=0, replicates=3, per_class=8, seed=0, fraction=0.25, **kwargs):
     return draw(
         pool,
         per_class=per_class,
@@ -35,6 +36,7 @@ def drawn(pool, replicate=0, replicates=3, per_class=8, seed=0, fraction=0.25):
         replicates=replicates,
         validation_fraction=fraction,
         seed=seed,
+        **kwargs,
     )
 
 
@@ -189,6 +191,63 @@ def test_the_unlabelled_part_shares_no_image_and_shows_no_label(unlabelled, coun
 def test_no_more_unlabelled_images_than_there_are(unlabelled):
     with pytest.raises(UserError, match="--unlabelled must be from 1 to 108"):
         part_labelled(numbered(), 4, unlabelled=unlabelled, seed=0)
+
+
+def hidden(pool: Dataset, rows: slice) -> Dataset:
+    """The pool, some of whose images are of no known class."""
+    labels = pool.labels.copy()
+    labels[rows] = -1
+    return replace(pool, labels=labels)
+
+
+@pytest.mark.parametrize("per_class", [8, 20], ids=["apart", "overlapping"])
+def test_the_rest_of_the_pool_goes_without_labels(per_class):
+    pool = numbered()
+    for replicate in range(3):
+        own = drawn(pool, replicate, per_class=per_class, unlabelled="rest")
+        labelled = numbers(own.fit) | numbers(own.validation)
+        assert set(own.unlabelled.labels) == {-1}
+        assert numbers(own.unlabelled) == numbers(pool) - labelled
+        assert len(own.unlabelled) == 120 - 3 * per_class  # the same in each replicate
+        plain = drawn(pool, replicate, per_class=per_class)
+        assert plain.unlabelled is None
+        for one, other in zip(own, plain, strict=True):
+            np.testing.assert_array_equal(one.images, other.images)
+
+
+def test_so_many_go_without_labels_others_in_each_replicate_and_the_same_again():
+    sets = [numbers(drawn(numbered(), r, unlabelled=30).unlabelled) for r in (0, 1, 0)]
+    assert [len(own) for own in sets] == [30, 30, 30]
+    assert sets[0] == sets[2] != sets[1]
+
+
+def test_images_of_no_known_class_are_drawn_without_labels_only():
+    pool = hidden(numbered(), slice(0, 20))
+    own = drawn(pool, per_class=8, replicates=2, unlabelled="rest")
+    assert (own.fit.counts() + own.validation.counts()).tolist() == [8, 8, 8]
+    assert numbers(own.unlabelled) >= set(range(20))
+    assert pool.counts().tolist() == [20, 40, 40]
+    few, many = part_labelled(pool, None, unlabelled="rest", seed=0)
+    assert numbers(many) == set(range(20))
+    assert numbers(few) == set(range(20, 120))
+
+
+@pytest.mark.parametrize(
+    ("per_class", "unlabelled", "said"),
+    [
+        (40, "rest", "--unlabelled rest: the labelled draw takes all 120 images of numbered"),
+        (8, 97, "--unlabelled must be from 1 to 96, .* or rest; not 97"),
+        (8, 0, "--unlabelled must be from 1 to 96"),
+    ],
+)
+def test_an_unlabelled_part_that_there_is_not_is_refused(per_class, unlabelled, said):
+    with pytest.raises(UserError, match=said):
+        drawn(numbered(), per_class=per_class, unlabelled=unlabelled)
+
+
+def test_all_labels_and_none_without_is_refused():
+    with pytest.raises(UserError, match="--unlabelled needs --per-class, as numbered has no"):
+        part_labelled(numbered(), None, unlabelled="rest", seed=0)
 
 
 def test_no_copy_of_a_test_image_is_in_the_pool_nor_one_twice():

@@ -1,9 +1,12 @@
 """Made-up results of studies, shaped like the real ones, and real digits as pictures."""
 
+import copy
+
 import numpy as np
 import pytest
 
 ARMS = ("real", "classical", "generated", "both")
+JOINT = ("auxiliary", "three-player", "semi-supervised")
 VERDICTS = {
     True: (0.021, 0.006, 0.036, None, ["The whole interval lies above zero."]),
     False: (
@@ -40,6 +43,7 @@ def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None
             arm: _arm(rng, arm, centres[arm], classes, replicates) for arm in ARMS
         },
         "comparisons": _comparisons(rng, centres, (gain, low, high)),
+        "calibration": make_calibration(replicates),
         "verdict": {
             "helps": helps,
             "text": f"{TEXTS[helps]}: the best arm with them scored {100 * gain:+.1f} points of "
@@ -74,6 +78,94 @@ def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None
         "config": {"source": "digits", "per_class": 20, "gan": {"network": "dcgan", "width": 32}},
         "command": "ganjax study digits --out runs/digits",
     }  # fmt: skip
+
+
+def make_calibration(replicates=5, arms=ARMS):
+    """Return what a study tells of its arms' confidence: too much of it, mended by a half."""
+    sure = (np.arange(15) + 0.5) / 15
+
+    def errors(gap):
+        return {
+            "error": [gap + 0.01 * i for i in range(replicates)],
+            "mean": gap + 0.005 * (replicates - 1),
+            "reliability": {
+                "confidence": [None, *sure[1:].tolist()],
+                "accuracy": [None, *np.maximum(sure[1:] - gap, 0).tolist()],
+                "counts": [0, 3, *range(20, 33)],
+            },
+        }
+
+    return {
+        arm: {"temperature": [1.5 + 0.1 * i for i in range(replicates)],
+              "before": errors(0.08), "after": errors(0.04)}
+        for arm in arms
+    }  # fmt: skip
+
+
+def with_joint(results, weights=(0.0, 0.5, 1.0), arms=JOINT):
+    """Return results with arms that were trained together with a GAN, one training per weight.
+
+    Of k replicates, number i has an accuracy of 0.6, 0.9, 0.8 + i / 100 for weights below, at and
+    above 1/2, and a distance that grows from 4 by 4 per weight; 1/2 has the largest probability.
+    """
+    replicates = results["replicates"]
+    update, looks = list(range(10, 401, 10)), list(range(20, 401, 20))
+    accuracy = {w: 0.6 if w < 0.5 else 0.9 if w == 0.5 else 0.8 for w in weights}
+
+    def told(i, weight):
+        return {
+            "weight": weight, "update": 400 - 20 * i, "generator_update": 380,
+            "accuracy": accuracy[weight] + i / 100, "probability": 0.9 - abs(weight - 0.5),
+            "distance": 4 * (1 + weights.index(weight)) + i / 10 if len(weights) > 1 else None,
+        }  # fmt: skip
+
+    def history(arm):
+        players = ("generator",) if arm == "three-player" else ("discriminator", "generator")
+        found = {"update": update, "classifier_loss": np.exp(-np.array(update) / 99).tolist()}
+        for player in players:
+            found |= {
+                f"{player}_adversarial": [0.5 + 0.001 * u for u in update],
+                f"{player}_classification": [2.0 - 0.001 * u for u in update],
+                f"{player}_cosine": [-0.1] * len(update),
+            }
+        # Every second update of a discriminator, three of four of a generator
+        found["discriminator_conflicts"] = [u // 2 if len(players) > 1 else 0 for u in update]
+        found["generator_conflicts"] = [3 * u // 4 for u in update]
+        return found
+
+    def signs(i):
+        part = np.array(looks) / looks[-1]
+        return {
+            "update": looks, "accuracy": (0.3 + 0.6 * part + i / 100).tolist(),
+            "distance": (20 - 15 * part + i).tolist(), "probability": part.tolist(),
+        }  # fmt: skip
+
+    found = copy.deepcopy(results)
+    found["counts"]["unlabelled"] = 1234
+    found["joint"] = {}
+    for arm in arms:
+        tried = [[told(i, weight) for weight in weights] for i in range(replicates)]
+        found["joint"][arm] = {
+            "updates": 400, "in_words": f"objective {arm}", "config": {"generated": 0.5},
+            "tried": tried, "history": [history(arm) for _ in range(replicates)],
+            "signs": [signs(i) for i in range(replicates)],
+            "parameters": {"generator": 131_329, "discriminator": 98_113},
+        }  # fmt: skip
+        best = 0.5 if 0.5 in weights else weights[0]
+        found["arms"][arm] = copy.deepcopy(found["arms"]["both"]) | {
+            "chosen": [
+                {"weight": best, "update": 400, "validation_accuracy": 0.9}
+                for _ in range(replicates)
+            ]
+        }
+        found["comparisons"] += [
+            {**row, "arm": arm, "baseline": baseline, "decisive": False, "p_value_holm": 0.5}
+            for baseline in ("classical", "both")
+            for row in results["comparisons"]
+            if row["arm"] == "both" and row["baseline"] == "classical"
+        ]
+    found["calibration"] |= make_calibration(replicates, arms)
+    return found
 
 
 def make_samples(select="none", *, classes=10, replicates=5):
@@ -181,6 +273,11 @@ def make_pictures(*, classes=10, count=8, size=8, channels=1):
 @pytest.fixture(name="make_results", scope="session")
 def make_results_fixture():
     return make_results
+
+
+@pytest.fixture(name="with_joint", scope="session")
+def with_joint_fixture():
+    return with_joint
 
 
 @pytest.fixture(name="make_samples", scope="session")

@@ -77,18 +77,13 @@ def test_where_classes_differ_in_size_both_sides_draw_them_equally_often(ratios,
     assert not any(candidate.balanced for candidate in line_up(ratios, strengths)[0])
 
 
-def test_the_most_accurate_candidate_is_chosen_whatever_its_loss():
+def test_who_is_surest_of_the_right_class_is_chosen_whatever_the_accuracy():
     entry = choose(
-        (0, 1, 2), np.array([0.5, 0.9, 0.7]), np.array([0.1, 5.0, 0.2]), np.array([10, 20, 30])
+        (0, 1, 2), np.array([0.1, 0.8, 0.7]), np.array([0.5, 0.7, 0.9]), np.array([10, 20, 30])
     )
-    assert entry == (1, 20, 0.9, 5.0)
+    assert entry == (1, 20, 0.7, 0.8)
     assert [type(value) for value in entry] == [int, int, float, float]
-
-
-def test_of_equally_accurate_candidates_the_one_with_the_lower_loss_is_chosen():
-    accuracy, loss = np.array([0.9, 0.9, 0.9]), np.array([0.4, 0.3, 0.5])
-    assert choose((0, 1, 2), accuracy, loss, np.array([1, 2, 3])).candidate == 1
-    assert choose((2, 0), accuracy, loss, np.array([1, 2, 3])).candidate == 0
+    assert (entry.accuracy, entry.probability) == (0.7, 0.8)
 
 
 def test_of_equal_candidates_the_first_is_chosen():

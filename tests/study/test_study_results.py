@@ -1,5 +1,6 @@
 """From predictions to a verdict: the numbers are scikit-learn's, the words are the right ones."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -95,6 +96,7 @@ def test_an_arm_tells_what_it_cost_and_what_was_chosen():
             "part": 1.0,
             "update": 10,
             "validation_accuracy": 0.9,
+            "validation_probability": 0.3,
         }
     ]
 
@@ -225,13 +227,51 @@ def test_the_verdict_tells_when_validation_left_the_generated_images_out():
     assert found["details"][-1].startswith("In 3 of 4 replicates validation itself preferred")
 
 
+def calibrated(temperature, counts, confidence, accuracy):
+    bins = {"confidence": confidence, "accuracy": accuracy, "counts": counts}
+    before = {"error": 0.2, **bins}
+    return {"temperature": temperature, "before": before, "after": {**before, "error": 0.1}}
+
+
+def test_calibration_puts_the_bins_of_all_replicates_together():
+    one = calibrated(1.5, [1, 3, 0], [0.2, 0.5, None], [0.0, 1.0, None])
+    other = calibrated(2.5, [3, 0, 0], [0.3, None, None], [1.0, None, None])
+    records = [
+        dataclasses.replace(record, calibration={"real": own})
+        for record, own in zip(make_records(replicates=2), (one, other), strict=True)
+    ]
+    (found,) = results.calibration(("real", "both"), records).values()
+    assert found["temperature"] == [1.5, 2.5]
+    assert (found["before"]["error"], found["after"]["mean"]) == ([0.2, 0.2], 0.1)
+    bins = found["before"]["reliability"]
+    assert bins["counts"] == [4, 3, 0]
+    np.testing.assert_allclose(bins["confidence"][:2], [(0.2 + 3 * 0.3) / 4, 0.5])
+    np.testing.assert_allclose(bins["accuracy"][:2], [3 / 4, 1.0])
+    assert bins["accuracy"][2] is bins["confidence"][2] is None
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_replicate_of_an_earlier_version_tells_no_calibration():
+    records = make_records(replicates=2)
+    assert results.calibration(ARMS, records) == {}
+    told = calibrated(1.5, [2], [0.5], [0.5])
+    records[1] = dataclasses.replace(records[1], calibration={"both": told})
+    found = results.calibration(ARMS, records)["both"]
+    assert found["temperature"] == [None, 1.5]
+    assert found["after"]["error"] == [None, 0.1]
+    assert found["after"]["mean"] == 0.1
+
+
 def test_a_record_comes_back_from_its_folder_as_it_was(tmp_path):
     (record,) = make_records(replicates=1)
+    told = {"real": calibrated(1.5, [2], [0.5], [0.5])}
+    record = dataclasses.replace(record, calibration=told)
     assert Record.load(tmp_path) is None
     record.save(tmp_path)
     found = Record.load(tmp_path)
     assert found.entries == record.entries
     assert (found.curves, found.seconds) == (record.curves, record.seconds)
+    assert found.calibration == told
     for name in ("labels", "predictions", "real", "generated"):
         np.testing.assert_array_equal(getattr(found, name), getattr(record, name))
         assert getattr(found, name).dtype == getattr(record, name).dtype

@@ -1,6 +1,8 @@
 """A whole study on `digits`, small: what it writes, what it may look at, how it goes on."""
 
+import csv
 import dataclasses
+import doctest
 import json
 import shutil
 from pathlib import Path
@@ -10,8 +12,11 @@ import jax
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
+from PIL import Image
+from scipy.special import softmax
 
-from ganjax import environment, report, synthesis
+import ganjax
+from ganjax import cli, environment, metrics, report, synthesis
 from ganjax.config import ClassifierConfig, GANConfig, StudyConfig, to_json
 from ganjax.data.splits import SealedTest
 from ganjax.errors import UserError
@@ -19,8 +24,10 @@ from ganjax.progress import Silent
 from ganjax.study import run as rooms
 from ganjax.study import study
 from ganjax.study.arms import PARTS, part_name
+from ganjax.study.examine import examine
 from ganjax.study.record import Record
 from ganjax.synthesis import together
+from ganjax.synthesis.classifiers import load_classifier
 
 CONFIG = StudyConfig(
     source="digits",
@@ -52,13 +59,15 @@ class Stop(Silent):
 class Watch:
     """Writes down what a study does with its images."""
 
-    def __init__(self, patch: pytest.MonkeyPatch):
+    def __init__(self, patch: pytest.MonkeyPatch, out: Path):
         self.prepared, self.trained_on, self.looks, self.predicted, self.said = [], [], [], [], []
+        self.kept = []
         judge, prepare, train = SealedTest.judge, rooms.prepare, together.train_together
 
         def watched_judge(sealed, replicate, choice, predict):
             def once(images):
                 self.predicted.append((replicate, len(images)))
+                self.kept += [p.parts[-3] for p in out.rglob("classifiers/weights.json")]
                 return predict(images)
 
             self.looks.append((replicate, choice))
@@ -94,7 +103,7 @@ def straight(tmp_path_factory, compiled_once):
     """A study run in one go, watched."""
     out = tmp_path_factory.mktemp("straight") / "study"
     with pytest.MonkeyPatch.context() as patch:
-        watch = Watch(patch)
+        watch = Watch(patch, out)
         found = study(CONFIG, out, side_by_side=1, command="ganjax study digits")
     return SimpleNamespace(out=out, found=found, watch=watch)
 
@@ -104,7 +113,7 @@ def resumed(tmp_path_factory, straight):
     """The same study in another folder, stopped twice within its second replicate."""
     out = tmp_path_factory.mktemp("resumed") / "study"
     with pytest.MonkeyPatch.context() as patch:
-        watch = Watch(patch)
+        watch = Watch(patch, out)
         with pytest.raises(KeyboardInterrupt):
             study(CONFIG, out, side_by_side=1, progress=Stop("train the GAN", 2))
         assert [r for r, _ in watch.looks] == [0]
@@ -120,7 +129,7 @@ def beside(tmp_path_factory, straight):
     """The same study with all replicates side by side, stopped twice, and ended one at a time."""
     out = tmp_path_factory.mktemp("beside") / "study"
     with pytest.MonkeyPatch.context() as patch:
-        watch = Watch(patch)
+        watch = Watch(patch, out)
         with pytest.raises(KeyboardInterrupt):  # its GANs are trained, its classifiers are not
             study(CONFIG, out, progress=Stop("train 24 classifiers", 1))
         assert not watch.looks
@@ -216,12 +225,13 @@ def test_every_arm_chose_among_its_own_candidates_on_validation(straight):
             ratio = found["validation"]["ratios"].index(row["ratio"])
             strength = found["validation"]["strengths"].index(row["strength"])
             np.testing.assert_allclose(table[ratio][strength], row["validation_accuracy"])
-    for replicate, table in enumerate(found["validation"]["accuracy"]):
-        best = {name: arm["chosen"][replicate] for name, arm in found["arms"].items()}
-        np.testing.assert_allclose(best["classical"]["validation_accuracy"], max(table[0]))
-        crossed = [table[i][j] for i in (0, 1) for j in (0, 2)]  # strengths 0 and 1
-        assert found["validation"]["strengths"][::2] == [0.0, 1.0]
-        np.testing.assert_allclose(best["both"]["validation_accuracy"], max(crossed))
+    for replicate in range(3):
+        best = {
+            name: arm["chosen"][replicate]["validation_probability"]
+            for name, arm in found["arms"].items()
+        }
+        assert best["classical"] >= best["real"]
+        assert best["both"] >= best["generated"] >= best["real"]
 
 
 def test_comparisons_begin_with_the_decisive_one_and_hold_their_differences(straight):
@@ -251,7 +261,9 @@ def test_the_verdict_follows_from_the_decisive_interval(straight):
 def test_costs_histories_and_parameters_are_told(straight):
     found = straight.found
     seconds = found["seconds"]
-    assert set(seconds) == {"data", "gan", "inspection", "classifiers", "test", "total"}
+    assert set(seconds) == {
+        "data", "gan", "inspection", "classifiers", "joint", "test", "total",
+    }  # fmt: skip
     np.testing.assert_allclose(
         seconds["total"], sum(v for k, v in seconds.items() if k != "total"), atol=0.01
     )
@@ -285,7 +297,10 @@ def test_test_images_are_shown_once_per_replicate_after_the_choice_is_written(st
         for arm in ARMS:
             chosen = straight.found["arms"][arm]["chosen"][replicate]
             assert choice[arm].items() <= chosen.items()
-            assert set(chosen) - set(choice[arm]) == {"validation_accuracy"}
+            assert set(chosen) - set(choice[arm]) == {
+                "validation_accuracy",
+                "validation_probability",
+            }
         for part in PARTS:
             row = choice[part_name(part)]
             assert (row["ratio"], row["strength"], row["part"]) == (0.0, 1.0, part)
@@ -356,14 +371,14 @@ def test_a_record_of_an_earlier_version_can_be_read(finished):
     folder = finished / "replicates" / "0"
     whole = Record.load(folder)
     numbers = json.loads((folder / "record.json").read_text())
-    del numbers["inspection"]
+    del numbers["inspection"], numbers["calibration"]
     (folder / "record.json").write_text(json.dumps(numbers))
     with np.load(folder / "record.npz", allow_pickle=False) as arrays:
         old = {name: arrays[name] for name in arrays if not name.startswith(("dropped", "nearest"))}
     np.savez(folder / "record.npz", **old)
     found = Record.load(folder)
     assert whole.inspection
-    assert found.inspection == {}
+    assert found.inspection == found.calibration == {}
     assert len(found.dropped) == len(found.dropped_labels) == len(found.nearest) == 0
     np.testing.assert_array_equal(found.predictions, whole.predictions)
 
@@ -378,7 +393,7 @@ def test_a_report_can_be_written_from_what_the_study_left(straight, tmp_path):
 
 def test_a_stopped_study_goes_on_to_the_results_of_one_that_was_not(straight, resumed):
     for name in ("arms", "comparisons", "verdict", "validation", "gan", "classifier", "counts",
-                 "samples"):  # fmt: skip
+                 "samples", "calibration"):  # fmt: skip
         assert resumed.found[name] == straight.found[name]
 
 
@@ -466,7 +481,7 @@ def test_results_that_are_lost_are_put_together_again_from_the_records(straight,
     (finished / "results.json").unlink()
     (finished / "pictures.npz").unlink()
     found = study(CONFIG, finished)
-    for name in ("arms", "comparisons", "verdict", "validation", "gan"):
+    for name in ("arms", "comparisons", "verdict", "validation", "gan", "calibration"):
         assert found[name] == straight.found[name]
     assert (finished / "pictures.npz").exists()
 
@@ -513,3 +528,265 @@ def test_a_dry_run_counts_the_parameters_that_a_study_trains(straight, tmp_path)
         "classifier": straight.found["classifier"]["parameters"],
     }
     assert "parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()) in text
+
+
+@pytest.fixture(scope="module")
+def sealed_images(straight):
+    """What was sealed; this study is over, and judges nobody any more."""
+    (prepared,) = straight.watch.prepared
+    shown = {}
+    prepared.sealed.judge(98, {}, lambda images: shown.update(images=images) or images[:, 0, 0, 0])
+    return shown["images"]
+
+
+def test_the_chosen_classifiers_are_kept_before_the_test_is_opened(straight):
+    # at each look, its own replicate's are there, and none of a later one
+    assert sorted(straight.watch.kept) == list("000112")
+    for replicate in "012":
+        facts = json.loads(
+            (straight.out / "replicates" / replicate / "classifiers/weights.json").read_text()
+        )["facts"]
+        assert list(facts["arms"]) == list(ARMS)  # the learning curve's are not kept
+        for arm, own in facts["arms"].items():
+            chosen = straight.found["arms"][arm]["chosen"][int(replicate)]
+            assert (own["ratio"], own["update"]) == (chosen["ratio"], chosen["update"])
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_kept_classifier_answers_as_it_did_in_the_study(arm, straight, sealed_images):
+    for replicate in (0, 2):
+        kept = load_classifier(straight.out, arm=arm, replicate=replicate)
+        assert f"arm {arm} of replicate {replicate}" in kept.name
+        assert (kept.size, kept.channels, len(kept.class_names)) == (8, 1, CLASSES)
+        record = Record.load(straight.out / "replicates" / str(replicate))
+        logits = np.asarray(kept.logits(sealed_images))
+        own = record.predictions[list(record.entries).index(arm)]  # of the only seed
+        np.testing.assert_array_equal(logits.argmax(axis=1), own[0])
+
+        (prepared,) = straight.watch.prepared
+        validation = prepared.draws[replicate].validation
+        expected = metrics.temperature(kept.logits(validation.images), validation.labels)
+        np.testing.assert_allclose(kept.temperature, expected, rtol=1e-4)
+        told = straight.found["calibration"][arm]
+        assert told["temperature"][replicate] == kept.temperature
+        for name, probabilities in (
+            ("before", softmax(logits, axis=1)),
+            ("after", kept.probabilities(sealed_images)),
+        ):
+            error = metrics.expected_calibration_error(probabilities, record.labels)
+            np.testing.assert_allclose(told[name]["error"][replicate], error, atol=1e-4)
+
+
+def test_calibration_is_told_for_every_arm(straight):
+    told = straight.found["calibration"]
+    assert tuple(told) == ARMS
+    for own in told.values():
+        assert all(0.05 <= t <= 20 for t in own["temperature"])
+        for part in ("before", "after"):
+            np.testing.assert_allclose(own[part]["mean"], np.mean(own[part]["error"]))
+            bins = own[part]["reliability"]
+            assert sum(bins["counts"]) == 3 * straight.found["counts"]["test"]
+
+
+def test_by_default_the_classifier_is_the_verdicts(straight, finished):
+    helps = straight.found["verdict"]["helps"]
+    arm = "both" if helps else "classical"
+    assert f"arm {arm} of replicate 0 (generated images" in load_classifier(finished).name
+    results = json.loads((finished / "results.json").read_text())
+    results["verdict"]["helps"] = not helps
+    (finished / "results.json").write_text(json.dumps(results))
+    other = "classical" if helps else "both"
+    assert f"arm {other} of" in load_classifier(finished / "replicates" / "0").name
+    (finished / "results.json").unlink()
+    chosen = {arm: own["chosen"][1] for arm, own in straight.found["arms"].items()}
+    best = max(chosen, key=lambda arm: chosen[arm]["validation_probability"])
+    found = load_classifier(finished, replicate=1)
+    assert f"arm {best} of replicate 1 (the best on validation; its study has no verdict" in (
+        found.name
+    )
+
+
+def test_a_run_is_loaded_as_pure_functions_as_its_example_does(straight, monkeypatch, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "digits").symlink_to(straight.out)
+    monkeypatch.chdir(tmp_path)
+    (example,) = [
+        own for own in doctest.DocTestFinder().find(ganjax.load, "load", globs={}) if own.examples
+    ]
+    assert doctest.DocTestRunner().run(example).failed == 0
+    run = ganjax.load(straight.out, arm="real", replicate=2)
+    images = jax.jit(run.sample)(jax.random.key(1), np.array([3, 1]))
+    assert (images.shape, images.dtype) == ((2, 8, 8, 1), np.float32)
+    assert np.abs(images).max() <= 1
+    gradient = jax.grad(lambda x: run.probabilities(x)[0, 3])(images)
+    assert np.abs(gradient[0]).max() > 0
+    with pytest.raises(UserError, match=r"images must be \[batch, 8, 8, 1\], not \[2, 8, 8\]"):
+        run.logits(images[..., 0])
+
+
+def test_kept_classifiers_are_examined_with_the_rest_of_a_run(finished):
+    def damaged():
+        return [own.what for own in examine(finished).damaged]
+
+    assert damaged() == []
+    file = finished / "replicates/1/classifiers/weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert damaged() == ["replicates/1/classifiers/weights.safetensors"]
+
+
+@pytest.fixture
+def gan_alone(straight, tmp_path):
+    """A folder as `ganjax train` leaves it: a generator and nothing else."""
+    own = straight.out / "replicates" / "0"
+    shutil.copytree(own / "checkpoints", tmp_path / "gan" / "checkpoints")
+    shutil.copy(own / "generator.json", tmp_path / "gan")
+    return tmp_path / "gan"
+
+
+def test_a_gan_alone_can_be_loaded_but_classifies_nothing(gan_alone):
+    said = "is a GAN alone and has no classifier: train with --objective auxiliary"
+    with pytest.raises(UserError, match=said):
+        load_classifier(gan_alone)
+    run = ganjax.load(gan_alone)
+    assert run.sample(jax.random.key(0), np.array([1])).shape == (1, 8, 8, 1)
+    with pytest.raises(UserError, match=said):
+        run.probabilities(np.zeros((1, 8, 8, 1), np.uint8))
+
+
+def no_folder(study, gan):
+    return {"run": study / "nowhere"}, "is no folder: give the --out of a 'ganjax study'"
+
+
+def no_run(study, gan):
+    return {"run": study / "replicates" / "0" / "checkpoints"}, "is no ganjax run"
+
+
+def no_arm(study, gan):
+    return {"run": study, "arm": "best"}, "--arm best: give real, classical, generated, both"
+
+
+def no_replicate(study, gan):
+    return {"run": study, "replicate": 3}, r"--replicate 3: .* has 0 to 2"
+
+
+def an_arm_of_no_study(study, gan):
+    return {"run": gan, "arm": "both"}, "--arm is for studies"
+
+
+def a_replicate_of_no_study(study, gan):
+    return {"run": study / "replicates" / "0", "replicate": 1}, "--replicate is for studies"
+
+
+def an_earlier_version(study, gan):
+    shutil.rmtree(study / "replicates" / "0" / "classifiers")
+    return {"run": study}, "earlier version, which kept none: run it again with a new --out"
+
+
+def not_yet_trained(study, gan):
+    shutil.rmtree(study / "replicates" / "0" / "classifiers")
+    (study / "replicates" / "0" / "record.json").unlink()
+    return {"run": study}, "has not trained them yet: run its command again"
+
+
+def damaged(study, gan):
+    with (study / "replicates/0/classifiers/weights.safetensors").open("r+b") as file:
+        file.seek(-3, 2)
+        file.write(b"???")
+    return {"run": study}, "is damaged"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [no_folder, no_run, no_arm, no_replicate, an_arm_of_no_study, a_replicate_of_no_study,
+     an_earlier_version, not_yet_trained, damaged],
+)  # fmt: skip
+def test_a_classifier_that_is_not_there_is_one_line(bad, finished, gan_alone):
+    given, said = bad(finished, gan_alone)
+    with pytest.raises(UserError, match=said) as error:
+        load_classifier(given.pop("run"), **given)
+    assert "\n" not in str(error.value)
+
+
+def classify(*arguments):
+    """Call `ganjax classify`, and return its exit code."""
+    try:
+        cli.main(["classify", *map(str, arguments)])
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+def test_images_of_a_folder_are_classified_into_a_table(
+    straight, sealed_images, tmp_path, capsys, monkeypatch
+):
+    record = Record.load(straight.out / "replicates" / "1")
+    for row in range(30):
+        folder = tmp_path / "photos" / ("loose" if row % 3 else f"old/{record.labels[row]}/more")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(sealed_images[row, ..., 0]).save(folder / f"{row:02d}.png")
+    (tmp_path / "photos" / "=broken.png").write_text("no image")
+    monkeypatch.chdir(tmp_path)
+    assert classify(straight.out, "folder:photos", "--arm", "both", "--replicate", "1") == 0
+    said = capsys.readouterr().out
+    with (tmp_path / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["file", "class", "probability", *map(str, range(10))]
+    number = [int(Path(row["file"]).stem) for row in rows]
+    assert sorted(number) == list(range(30))
+    kept = load_classifier(straight.out, arm="both", replicate=1)
+    expected = np.asarray(kept.probabilities(sealed_images[number]))
+    written = np.array([[float(row[str(c)]) for c in range(10)] for row in rows])
+    np.testing.assert_allclose(written, expected, rtol=1e-3, atol=1e-6)
+    own = record.predictions[list(record.entries).index("both")][0][number]
+    assert [int(row["class"]) for row in rows] == own.tolist()
+    assert [row["probability"] for row in rows] == [row[row["class"]] for row in rows]
+    told = [n for n in number if n % 3 == 0]
+    right = np.mean([own[number.index(n)] == record.labels[n] for n in told])
+    assert "predictions.csv: 30 images\n" in said
+    assert "classifier: arm both of replicate 1 (as asked), temperature " in said
+    assert f"accuracy: {right:.1%} (" in said
+    assert "of 10 labelled images\nexpected calibration error: " in said
+    assert "1 image was left out (=broken.png is no image in a format" in said
+    (bad,) = json.loads((tmp_path / "predictions.quarantine.json").read_text())
+    assert bad["file"] == "=broken.png"
+
+
+def test_bad_input_of_classify_is_one_line_and_writes_nothing(
+    straight, gan_alone, tmp_path, capsys
+):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "a.png").write_text("no image")
+    out = tmp_path / "out.csv"
+    for arguments, said in (
+        ([gan_alone, "digits"], "is a GAN alone and has no classifier"),
+        ([tmp_path / "nowhere", "digits"], "is no folder"),
+        ([straight.out, "digitz"], "unknown source 'digitz' (did you mean digits?)"),
+        ([straight.out, "digits", "--split", "test"], "digits has no splits"),
+        ([straight.out, "digits", "--arm", "best"], "--arm best: give real"),
+        ([straight.out, f"folder:{tmp_path}/x"], "does not exist: give a folder of images"),
+        ([straight.out, f"folder:{tmp_path}/empty"], "holds no image (.png"),
+        ([straight.out, f"folder:{tmp_path}/none"], "none of its 1 files is an image"),
+        ([straight.out, f"folder:{tmp_path}/none", "--on-bad", "fail"], "give --on-bad skip"),
+        ([straight.out, f"zip:{tmp_path}/x.zip"], "does not exist"),
+        ([straight.out, f"npz:{tmp_path}/x.npz"], "does not exist"),
+        ([straight.out, "tfds:mnist", "--data-dir", tmp_path], "is not prepared in"),
+    ):
+        assert classify(*arguments, "--out", out) == 2
+        lines = capsys.readouterr().err.splitlines()
+        (line,) = [own for own in lines if not own.startswith("  ")]
+        assert line.startswith("ganjax: error: ")
+        assert said in line
+        assert not list(tmp_path.glob("*.csv"))
+    assert classify(straight.out, "digits", "--out", tmp_path) == 2
+    assert "is a folder: give a file" in capsys.readouterr().err
+
+
+def test_of_its_own_source_the_accuracy_is_told_with_a_warning(straight, tmp_path, capsys):
+    out = tmp_path / "deep" / "digits.csv"
+    assert classify(straight.out, "digits", "--out", out) == 0
+    said = capsys.readouterr().out
+    assert "of 1,797 labelled images" in said
+    assert "some of these images were trained on or chose" in said
+    assert out.read_text().startswith("file,class,probability,0,1,2,")
+    assert len(out.read_text().splitlines()) == 1798

@@ -8,8 +8,8 @@ import pytest
 from ganjax.data.loader import Resident, normalise, to_uint8
 from ganjax.data.sources import Dataset
 from ganjax.synthesis.reference import features, reference
-from ganjax.training import GAN, GANState, guard
-from ganjax.training.watch import look_at
+from ganjax.training import GAN, GANState, Joint, JointState, guard
+from ganjax.training.watch import look_at, look_at_both, to_keep, with_best
 
 KEY = jax.random.key(0)
 CLASSES = 4
@@ -101,3 +101,65 @@ def test_larger_images_are_averaged_down_before_they_are_seen():
     )
     variables = reference(large, large, KEY).features
     np.testing.assert_allclose(features(64, 1)(variables, image), features(32, 1)(variables, small))
+
+
+LOGITS = 3.0 * jax.nn.one_hot(jnp.asarray(HELD_OUT.labels), CLASSES)
+
+
+def joint_state(step, classifier, generator):
+    """A state whose classifier is a scale of the right answer, and whose generator is a name."""
+    own = {"params": {"name": jnp.int32(generator)}}
+    return JointState(
+        jnp.int32(step), own, {}, own["params"], (), (), *jnp.zeros(3), {}, (),
+        {"scale": jnp.float32(classifier)}, jnp.zeros((2, 2)), jnp.zeros(2, jnp.int32),
+    )  # fmt: skip
+
+
+def look_both(compared):
+    """Looks at joint states: generator 0 is a good one, all others are blurred."""
+
+    def sample(state, key, labels):
+        pictures = honest(state, key, labels), blurred(state, key, labels)
+        return jnp.where(state.ema_params["name"] == 0, *pictures)
+
+    order = np.argsort(np.asarray(compared.held_out.labels), kind="stable")
+    logits = jnp.zeros((40, CLASSES)).at[order].set(LOGITS[np.argsort(HELD_OUT.labels)])
+    joint = Joint(
+        None, None, sample, lambda state, images, labels: jnp.zeros(len(images)),
+        lambda state, images: state.ema_classifier["scale"] * logits,
+    )  # fmt: skip
+    return look_at_both(joint, look_at(joint, features(8, 1), CLASSES))
+
+
+def test_the_best_classifier_and_the_best_generator_are_kept_each_of_its_own_update(compared):
+    look = look_both(compared)
+    first = joint_state(3, 0.1, 5)
+    guarded = guard.guard(first, best=to_keep(first))
+    told = []
+    for state in (first, joint_state(6, 1.0, 6), joint_state(9, -1.0, 0), joint_state(12, 0.9, 7)):
+        guarded = guard.replace(guarded, state=state)
+        guarded, signs = look(guarded, compared)
+        told.append(float(signs["probability"]))
+    assert max(told) == told[1] == float(guarded.best.probability)
+    assert int(guarded.best.step) == 6
+    assert int(guarded.best_step) == 9
+    kept = with_best(guarded)
+    assert float(kept.ema_classifier["scale"]) == 1.0
+    assert int(kept.generator["params"]["name"]) == int(kept.ema_params["name"]) == 0
+    assert int(kept.step) == 12
+
+
+def test_a_classifier_is_looked_at_class_by_class(compared):
+    few = np.flatnonzero((HELD_OUT.labels > 0) | (np.arange(40) < 4))  # one image of class 0
+    own = HELD_OUT.take(few)
+    held_out = Resident(jnp.asarray(own.images), jnp.asarray(own.labels))
+
+    def always_the_first(state, images):
+        return jnp.log(jnp.tile(jnp.array([[0.7, 0.1, 0.1, 0.1]]), (len(images), 1)))
+
+    joint = Joint(None, None, blurred, lambda *given: jnp.zeros(len(given[1])), always_the_first)
+    state = joint_state(1, 1.0, 1)
+    look = look_at_both(joint, look_at(joint, features(8, 1), CLASSES))
+    _, signs = look(guard.guard(state, best=to_keep(state)), compared._replace(held_out=held_out))
+    assert float(signs["accuracy"]) == pytest.approx(1 / 4)
+    assert float(signs["probability"]) == pytest.approx((0.7 + 3 * 0.1) / 4)

@@ -1,0 +1,73 @@
+"""The README's tables of joint trainings, and of what a study chooses by."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+STUDIES = {
+    "semi_supervised_digits": "semi_supervised",
+    "semi_supervised_fashion": "semi_supervised",
+    "joint_fashion_mnist": "joint_fashion_mnist",
+}
+"""Results, and the experiment that makes each."""
+
+
+def joint() -> str:
+    """Tabulate what classifiers trained together with a GAN gained over plain ones."""
+    rows = []
+    for name, command in STUDIES.items():
+        if not (RESULTS / f"{name}.json").exists():
+            continue
+        found = json.loads((RESULTS / f"{name}.json").read_text())
+        rows += [_row(found, arm, name, command) for arm in found["joint"]]
+    if not rows:
+        return "No study of joint trainings is recorded yet."
+    return "\n".join(
+        [
+            "| source | labels per class, without labels | replicates | classifier alone | arm "
+            "| its accuracy | difference (95 %) | made by |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+            *rows,
+        ]
+    )
+
+
+def _row(found: dict[str, Any], arm: str, name: str, command: str) -> str:
+    row = next(
+        row
+        for row in found["comparisons"]
+        if (row["arm"], row["baseline"], row["metric"]) == (arm, "classical", "test_accuracy")
+    )
+    alone, own = (found["arms"][each]["accuracy"]["mean"] for each in ("classical", arm))
+    return (
+        f"| [{found['source']}](experiments/results/{name}.json) | {found['per_class']}, "
+        f"{found['counts']['unlabelled']:,} | {found['replicates']} | {alone:.1%} | {arm} "
+        f"| {own:.1%} | {100 * row['difference']:+.1f} ({100 * row['low']:+.1f} to "
+        f"{100 * row['high']:+.1f}) | `python -m experiments.{command}` |"
+    )
+
+
+def choice() -> str:
+    """Say what classifiers are worth that validation chooses by one or another criterion."""
+    file = RESULTS / "choice.json"
+    if not file.exists():
+        return "Not measured yet."
+    rows = json.loads(file.read_text())["rows"]
+    names = list(rows[0]["points"])
+    lines = [
+        "Accuracy, in percent, of what validation chooses, by the criterion that it chooses by "
+        "(`python -m experiments.choice`, Fashion-MNIST; 9 strengths, 10 looks each; means over "
+        f"{len({row['seed'] for row in rows})} draws and 400 validation parts of each):",
+        "",
+        "| draw | " + " | ".join(name.replace("_", " ") for name in names) + " | best of all |",
+        "| --- |" + " --- |" * (len(names) + 1),
+    ]
+    for draw in dict.fromkeys(row["draw"] for row in rows):
+        own = [row for row in rows if row["draw"] == draw]
+        means = [sum(row["points"][name] for row in own) / len(own) for name in names]
+        best = sum(row["best"] for row in own) / len(own)
+        words = "500 to 5 per class" if draw == "tail" else f"{draw} per class"
+        lines.append(f"| {words} | " + " | ".join(f"{x:.1f}" for x in [*means, best]) + " |")
+    return "\n".join(lines)

@@ -1,0 +1,73 @@
+"""Losses of classification on logits, per example, and what class logits say of real or generated.
+
+Logits are float `[batch, classes]`, labels int32 `[batch]`; values float `[batch]`, for the caller
+to average.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from ganjax.typing import Array
+
+
+def cross_entropy(logits: Array, labels: Array) -> Array:
+    """Minus the log probability of the right class: `-log p(y | x)`.
+
+    Args:
+      logits: float `[batch, classes]`.
+      labels: int32 `[batch]`.
+
+    Returns:
+      Float `[batch]`, at least 0.
+    """
+    chex.assert_rank([logits, labels], [2, 1])
+    of_label = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
+    return -of_label[:, 0]
+
+
+def some_class(logits: Array) -> Array:
+    """The logit of "of some class" against "generated", class K + 1 whose own logit is 0.
+
+    With Z = sum of exp(logits), the probability of being real is Z / (Z + 1), the sigmoid of log Z:
+    an adversarial loss on log Z is the unsupervised loss of Salimans et al. 2016, arXiv 1606.03498,
+    section 5.
+
+    Args:
+      logits: float `[batch, classes]`, of the K real classes.
+
+    Returns:
+      Float `[batch]`.
+    """
+    chex.assert_rank(logits, 2)
+    return jax.nn.logsumexp(logits, axis=1)
+
+
+def disagreement(logits: Array, others: Array) -> Array:
+    """How far two answers for one image lie apart: the squared distance of their probabilities.
+
+    Laine and Aila 2017, arXiv 1610.02242, the Pi model, for two transforms of an image.
+
+    Args:
+      logits: float `[batch, classes]`.
+      others: likewise, of the same images seen otherwise.
+
+    Returns:
+      Float `[batch]`, in [0, 2].
+    """
+    chex.assert_equal_shape([logits, others])
+    difference = jax.nn.softmax(logits) - jax.nn.softmax(others)
+    return jnp.sum(jnp.square(difference), axis=1)
+
+
+def entropy(logits: Array) -> Array:
+    """How unsure an answer is: `-sum of p log p`, in nats.
+
+    Args:
+      logits: float `[batch, classes]`.
+
+    Returns:
+      Float `[batch]`, from 0 to log classes.
+    """
+    chex.assert_rank(logits, 2)
+    return -jnp.sum(jax.nn.softmax(logits) * jax.nn.log_softmax(logits), axis=1)

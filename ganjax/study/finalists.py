@@ -1,0 +1,166 @@
+"""The classifiers that validation chose: how sure they may be, where they are kept, their one look.
+
+In this order: the temperatures are chosen on validation, the classifiers are written down with
+them, and then the sealed test is opened, once for all arms of a replicate.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ganjax.data.dataset import Dataset
+from ganjax.data.splits import SealedTest
+from ganjax.metrics import reliability
+from ganjax.study.arms import PARTS, Candidate, Entry, part_name
+from ganjax.study.competition import Competition
+from ganjax.synthesis.classifiers import Described, Kept, leave_classifiers
+from ganjax.synthesis.classifying import Answer, choose_temperature, in_batches, pooled
+from ganjax.typing import Variables
+
+
+class Finalist(NamedTuple):
+    """What an arm sends to the sealed test: a classifier, or several that differ in their seeds.
+
+    Attributes:
+      choice: what validation chose, as JSON values; the test's ledger is told.
+      facts: that, and how good it was there, as JSON values.
+      answer: uint8 images to logits `[seeds, n, classes]`.
+      variables: of the classifiers, `[seeds, ...]`; None where they are another folder's.
+      folder: where the classifier is, from the replicate's folder on, where that is a training of
+        its own.
+    """
+
+    choice: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    answer: Answer
+    variables: Variables | None = None
+    folder: str | None = None
+
+
+class Look(NamedTuple):
+    """What the one look at the sealed test gave.
+
+    Attributes:
+      labels: of its images, int32 `[n]`.
+      predictions: int32 `[arms, seeds, n]`.
+      calibration: of each arm, `temperature`, and `before` and `after` it, of the seeds' mean
+        probabilities: `error` (expected calibration error), and by bins of confidence `confidence`,
+        `accuracy` (null where a bin is empty) and `counts`.
+    """
+
+    labels: np.ndarray
+    predictions: np.ndarray
+    calibration: dict[str, dict[str, Any]]
+
+
+def finalists(
+    competition: Competition,
+    candidates: Sequence[Candidate],
+    best: Variables,
+    entries: Mapping[str, Entry],
+) -> dict[str, Finalist]:
+    """Return the chosen classifiers of a competition, by arm.
+
+    Args:
+      competition: its functions.
+      candidates: the ways to train.
+      best: the variables of all candidates, `[candidates, seeds, ...]`.
+      entries: what validation chose for each arm.
+    """
+    variables = {own.candidate: _of(best, own.candidate) for own in entries.values()}
+    answers = {  # one for all arms that chose the same: it is asked once
+        candidate: in_batches(partial(competition.logits, jax.device_put(own)), axis=1)
+        for candidate, own in variables.items()
+    }
+    found = {}
+    for arm, entry in entries.items():
+        choice = {**candidates[entry.candidate]._asdict(), "update": entry.update}
+        good = {"accuracy": entry.accuracy, "probability": entry.probability}
+        answer, own = answers[entry.candidate], variables[entry.candidate]
+        found[arm] = Finalist(choice, {**choice, **good}, answer, own)
+    return found
+
+
+def _of(best: Variables, candidate: int) -> Variables:
+    return jax.tree.map(lambda leaf: np.asarray(leaf[candidate]), best)
+
+
+def choose_temperatures(arms: Mapping[str, Finalist], validation: Dataset) -> dict[str, float]:
+    """Choose each arm's temperature on the validation part."""
+    return {
+        arm: choose_temperature(own.answer, validation.images, validation.labels)
+        for arm, own in arms.items()
+    }
+
+
+def keep(
+    folder: Path,
+    described: Described,
+    arms: Mapping[str, Finalist],
+    temperatures: Mapping[str, float],
+) -> None:
+    """Write the classifiers of all arms into a replicate's folder; not the learning curve's."""
+    curve = set(map(part_name, PARTS))
+    kept = {
+        arm: Kept(own.variables, temperatures[arm], own.facts, own.folder)
+        for arm, own in arms.items()
+        if arm not in curve
+    }
+    leave_classifiers(folder, described, kept)
+
+
+def look(
+    arms: Mapping[str, Finalist],
+    temperatures: Mapping[str, float],
+    sealed: SealedTest,
+    replicate: int,
+) -> Look:
+    """Open the sealed test for the chosen classifiers, and for nothing else.
+
+    Args:
+      arms: who is judged; all with as many seeds, or with one, which then counts for all.
+      temperatures: theirs, chosen already.
+      sealed: the test.
+      replicate: which one's look it is.
+
+    Raises:
+      SealedTestError: it was opened for this replicate before.
+    """
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        """Return float32 `[arms, seeds, classes, n]`."""
+        seen = {answer: answer(images) for answer in {own.answer for own in arms.values()}}
+        seeds = max(len(found) for found in seen.values())
+        every = [seen[own.answer] for own in arms.values()]
+        alike = [np.broadcast_to(own, (seeds, *own.shape[1:])) for own in every]
+        return np.moveaxis(np.stack(alike), -1, 2)
+
+    found = sealed.judge(replicate, {arm: own.choice for arm, own in arms.items()}, logits)
+    return Look(
+        found.labels,
+        found.predictions.argmax(axis=2).astype(np.int32),
+        {
+            arm: _calibration(np.moveaxis(own, 1, 2), found.labels, temperatures[arm])
+            for arm, own in zip(arms, found.predictions, strict=True)
+        },
+    )
+
+
+def _calibration(logits: np.ndarray, labels: np.ndarray, temperature: float) -> dict[str, Any]:
+    """Say how far confidence is from accuracy: of logits `[seeds, n, classes]`."""
+    together = pooled(logits)
+    found: dict[str, Any] = {"temperature": temperature}
+    for name, divisor in (("before", 1.0), ("after", temperature)):
+        bins = reliability(np.asarray(jax.nn.softmax(together / jnp.float32(divisor))), labels)
+        found[name] = {
+            "error": bins.error,
+            "confidence": [None if np.isnan(x) else x for x in bins.confidence.tolist()],
+            "accuracy": [None if np.isnan(x) else x for x in bins.accuracy.tolist()],
+            "counts": bins.counts.tolist(),
+        }
+    return found

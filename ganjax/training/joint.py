@@ -1,0 +1,294 @@
+"""One training with two objectives, generation and classification, over one discriminator.
+
+The discriminator's trunk answers both questions: real or generated, and which class. Where the
+third player is a classifier of its own, see `ganjax.training.three_player`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ganjax.models import Generator, Model
+from ganjax.ops import classes, losses, spread
+from ganjax.ops import policy as policies
+from ganjax.training.balance import balance
+from ganjax.training.game import Rules, Turn, discriminator_loss, generator_loss
+from ganjax.training.gan import adam
+from ganjax.training.penalties import Penalty
+from ganjax.training.players import (
+    Joint,
+    count_conflicts,
+    generate,
+    images_of,
+    init_joint,
+    named,
+    on_axis,
+    pull_generator,
+    sample,
+)
+from ganjax.training.state import JointState
+from ganjax.training.updates import averaged, descend, follow_logits
+from ganjax.typing import Array, Key, Metrics, Params, PartlyLabelled, Variables
+
+
+class Heads(NamedTuple):
+    """How a discriminator's outputs are read.
+
+    Attributes:
+      source: `outputs -> logits [batch]`, of being real.
+      classes: `outputs -> logits [batch, classes]`.
+    """
+
+    source: Callable[[Array], Array]
+    classes: Callable[[Array], Array]
+
+
+LAST_IS_SOURCE = Heads(lambda outputs: outputs[:, -1], lambda outputs: outputs[:, :-1])
+"""A head for the classes, and one more output: real or generated (arXiv 1610.09585)."""
+
+GENERATED_IS_A_CLASS = Heads(classes.some_class, lambda outputs: outputs)
+"""K classes, and "generated" is class K + 1 (arXiv 1606.03498)."""
+
+
+class ClassTerms(NamedTuple):
+    """What counts as classification, beside the labelled images, and how much.
+
+    Attributes:
+      weight: of the discriminator's classification against its adversarial objective, in [0, 1], by
+        the rule of `ganjax.training.balance`.
+      generator_weight: likewise of the generator's, whose images are to be of their class.
+      generated: factor of the cross-entropy of generated images in the discriminator's
+        classification.
+      consistency: factor of the disagreement about two transforms of an image without label.
+      entropy: factor of how unsure the answer for such an image is.
+    """
+
+    weight: float = 0.5
+    generator_weight: float = 0.5
+    generated: float = 0.0
+    consistency: float = 0.0
+    entropy: float = 0.0
+
+
+def auxiliary(
+    generator: Generator,
+    discriminator: Model,
+    *,
+    terms: ClassTerms = ClassTerms(generated=1.0),
+    loss: losses.Loss = losses.non_saturating,
+    augment: policies.Policy = (),
+    augment_strength: float = 1.0,
+    penalties: Sequence[Penalty] = (),
+    generator_optimizer: optax.GradientTransformation | None = None,
+    discriminator_optimizer: optax.GradientTransformation | None = None,
+    ema_decay: float = 0.999,
+) -> Joint:
+    """Build the functions of a GAN with an auxiliary classifier (AC-GAN, arXiv 1610.09585).
+
+        discriminator:  (1 - w) [mean loss_D(s(T(x)), s(T(G(z, y)))) + penalties]
+                        + w [mean -log p(y | T(x)) + generated * mean -log p(y | T(G(z, y)))]
+        generator:      (1 - w) mean loss_G(s(T(G(z, y)))) + w mean -log p(y | T(G(z, y)))
+
+    s is the head for real or generated, p that for classes. Real images of the first line are the
+    unlabelled ones, where a batch has any. The weights act on gradients, by the rule of
+    `ganjax.training.balance`, as the paper's plain sum lets one head starve the other.
+
+    Args:
+      generator: latents and labels to images.
+      discriminator: images to `[batch, classes + 1]`; the last output is real or generated.
+      terms: what counts as classification, and how much.
+      loss: per-example losses on logits, one of `ganjax.losses`.
+      augment: T(x), a policy of `ganjax.policy`; `()` for none.
+      augment_strength: factor on the limits of `augment`.
+      penalties: of the discriminator's adversarial objective, of `ganjax.training.penalties`.
+      generator_optimizer: `adam()` by default: 2e-4, beta1 0.5.
+      discriminator_optimizer: likewise.
+      ema_decay: decay per step of the averaged parameters, of the generator for sampling and of the
+        discriminator for classifying.
+
+    Returns:
+      The functions `init`, `step`, `sample`, `logits` and `classify`.
+    """
+    rules = Rules(loss, tuple(penalties), None)
+    return _two_heads(
+        generator, discriminator, LAST_IS_SOURCE, None, rules, terms,
+        partial(policies.apply, augment, strength=augment_strength),
+        generator_optimizer or adam(), discriminator_optimizer or adam(), ema_decay,
+    )  # fmt: skip
+
+
+def semi_supervised(
+    generator: Generator,
+    discriminator: Model,
+    features: Model,
+    *,
+    terms: ClassTerms = ClassTerms(),
+    augment: policies.Policy = (),
+    augment_strength: float = 1.0,
+    penalties: Sequence[Penalty] = (),
+    generator_optimizer: optax.GradientTransformation | None = None,
+    discriminator_optimizer: optax.GradientTransformation | None = None,
+    ema_decay: float = 0.999,
+) -> Joint:
+    """Build the functions of a classifier of K + 1 classes, the last one "generated".
+
+    Salimans et al. 2016, arXiv 1606.03498, section 5. With log Z(x) the logit of being of some
+    class (`ganjax.ops.classes.some_class`), x_l labelled and x_u unlabelled images:
+
+        discriminator:  (1 - w) [mean softplus(-log Z(T(x_u))) + softplus(log Z(T(G(z, y))))]
+                        + w [mean -log p(y | T(x_l)) + consistency * disagreement + ...]
+        generator:      (1 - w) |mean f(T(x_u)) - mean f(T(G(z, y)))|^2
+                        + w mean -log p(y | T(G(z, y)))
+
+    f are the discriminator's own features: the generator matches their means instead of fooling
+    it. The paper's generator has no labels, which `generator_weight=0` and a generator without
+    classes give; here it has, so that it can also be sampled by class.
+
+    Args:
+      generator: latents and labels to images.
+      discriminator: images to `[batch, classes]`.
+      features: images to `[batch, n]`, of the same variables: a layer of the discriminator.
+      terms: what counts as classification, and how much.
+      augment: as of `auxiliary`, and all that follow.
+
+    Returns:
+      The functions `init`, `step`, `sample`, `logits` and `classify`.
+    """
+    rules = Rules(losses.non_saturating, tuple(penalties), None)
+    return _two_heads(
+        generator, discriminator, GENERATED_IS_A_CLASS, features, rules, terms,
+        partial(policies.apply, augment, strength=augment_strength),
+        generator_optimizer or adam(), discriminator_optimizer or adam(), ema_decay,
+    )  # fmt: skip
+
+
+def _two_heads(
+    generator: Generator,
+    discriminator: Model,
+    heads: Heads,
+    features: Model | None,
+    rules: Rules,
+    terms: ClassTerms,
+    transform: Callable[..., Array],
+    generator_optimizer: optax.GradientTransformation,
+    discriminator_optimizer: optax.GradientTransformation,
+    ema_decay: float,
+) -> Joint:
+    """Build what `auxiliary` and `semi_supervised` share; with `features`, those are matched."""
+
+    def init(key: Key) -> JointState:
+        return init_joint(
+            key, generator, discriminator, generator_optimizer, discriminator_optimizer
+        )
+
+    def step(
+        state: JointState, batch: PartlyLabelled, key: Key, *, axis_name: str | None = None
+    ) -> tuple[JointState, Metrics]:
+        latents_key, real_key, fake_key, generator_key, penalty_key, class_key = jax.random.split(
+            key, 6
+        )
+        labelled, labels, real, unlabelled = images_of(batch)
+        first = spread.first(labels.shape[0], axis_name)
+        see = partial(transform, first=first)
+        g, d = state.generator, state.discriminator
+        made = generate(generator, g, latents_key, labels, axis_name)
+
+        def outputs(params: Params, images: Array) -> tuple[Array, Variables]:
+            return discriminator.apply(
+                {**d, "params": params}, images, train=True, **on_axis(axis_name)
+            )
+
+        def discriminate(params: Params, images: Array) -> tuple[Array, Variables]:
+            found, updates = outputs(params, images)
+            return heads.source(found), updates
+
+        def classify(params: Params, images: Array) -> Array:
+            return heads.classes(outputs(params, images)[0])
+
+        turn = Turn(
+            discriminate, see, real, made.images, None,
+            real_key, fake_key, generator_key, penalty_key, first,
+        )  # fmt: skip
+        # Without unlabelled images both objectives see the very same ones, and share the work
+        seen = see(class_key if unlabelled else turn.real_key, labelled)
+
+        def classification(params: Params) -> Array:
+            value = jnp.mean(classes.cross_entropy(classify(params, seen), labels))
+            if terms.generated:
+                fake = classify(params, see(turn.fake_key, made.images))
+                value += terms.generated * jnp.mean(classes.cross_entropy(fake, labels))
+            if terms.consistency or terms.entropy:
+                answers, others = (
+                    classify(params, see(key, real)) for key in (turn.real_key, turn.penalty_key)
+                )
+                value += terms.consistency * jnp.mean(classes.disagreement(answers, others))
+                value += terms.entropy * jnp.mean(classes.entropy(answers))
+            return value
+
+        (_, (d_updates, metrics)), adversarial = jax.value_and_grad(
+            discriminator_loss, has_aux=True
+        )(d["params"], rules, turn, state)
+        metrics["classifier_loss"], gradient = jax.value_and_grad(classification)(d["params"])
+        adversarial, gradient = spread.mean((adversarial, gradient), axis_name)
+        shared = balance(adversarial, gradient, terms.weight, state.norms[0], state.step)
+        d_params, d_optimizer = descend(
+            discriminator_optimizer, shared.gradient, state.discriminator_optimizer, d["params"]
+        )
+
+        def adversarial_of(fake: Array) -> Array:
+            if features is None:
+                return generator_loss(fake, None, rules, turn, d_params)
+            matched = partial(_mean_features, features, {**d, "params": d_params}, axis_name)
+            return optax.tree.norm(
+                matched(see(turn.generator_key, fake)) - matched(see(turn.real_key, real)),
+                squared=True,
+            )
+
+        def class_of(fake: Array) -> Array:
+            logits = classify(d_params, see(turn.generator_key, fake))
+            return jnp.mean(classes.cross_entropy(logits, labels))
+
+        pulled = pull_generator(
+            state, made, adversarial_of, class_of, terms.generator_weight, generator_optimizer,
+            axis_name,
+        )  # fmt: skip
+        metrics |= pulled.metrics | named("discriminator", shared.metrics)
+        metrics["discriminator_gradient"] = optax.tree.norm(shared.gradient)
+        metrics = spread.mean(metrics, axis_name)
+        conflicts = state.conflicts + jnp.stack([shared.conflict, pulled.conflict])
+        state = replace(
+            follow_logits(state, metrics),
+            step=state.step + 1,
+            generator={**g, **made.updates, "params": pulled.params},
+            discriminator={**d, **d_updates, "params": d_params},
+            ema_params=averaged(state.ema_params, pulled.params, state.step, ema_decay),
+            ema_classifier=averaged(state.ema_classifier, d_params, state.step, ema_decay),
+            generator_optimizer=pulled.optimizer,
+            discriminator_optimizer=d_optimizer,
+            norms=jnp.stack([shared.norms, pulled.norms]),
+            conflicts=conflicts,
+        )
+        return state, metrics | count_conflicts(conflicts)
+
+    def logits(state: JointState, images: Array, labels: Array) -> Array:
+        del labels  # this discriminator is not told
+        return heads.source(discriminator.apply(state.discriminator, images)[0])
+
+    def classify(state: JointState, images: Array) -> Array:
+        variables = {**state.discriminator, "params": state.ema_classifier}
+        return heads.classes(discriminator.apply(variables, images)[0])
+
+    return Joint(init, step, partial(sample, generator), logits, classify)
+
+
+def _mean_features(
+    features: Model, variables: Variables, axis_name: str | None, images: Array
+) -> Array:
+    """Return the mean features of a whole batch, of which these images may be a part."""
+    found = features.apply(variables, images, train=True, **on_axis(axis_name))[0]
+    return spread.mean(jnp.mean(found, axis=0), axis_name)
