@@ -8,6 +8,7 @@ RESULTS = Path(__file__).parent / "results"
 
 STUDIES = {
     "semi_supervised_digits": "semi_supervised",
+    "semi_supervised_digits_control": "semi_supervised --control",
     "semi_supervised_fashion": "semi_supervised",
     "joint_fashion_mnist": "joint_fashion_mnist",
 }
@@ -40,10 +41,11 @@ def _row(found: dict[str, Any], arm: str, name: str, command: str) -> str:
         for row in found["comparisons"]
         if (row["arm"], row["baseline"], row["metric"]) == (arm, "classical", "test_accuracy")
     )
+    control = " (control: labelled images alone)" if name.endswith("control") else ""
     alone, own = (found["arms"][each]["accuracy"]["mean"] for each in ("classical", arm))
     return (
         f"| [{found['source']}](experiments/results/{name}.json) | {found['per_class']}, "
-        f"{found['counts']['unlabelled']:,} | {found['replicates']} | {alone:.1%} | {arm} "
+        f"{found['counts']['unlabelled']:,} | {found['replicates']} | {alone:.1%} | {arm}{control} "
         f"| {own:.1%} | {100 * row['difference']:+.1f} ({100 * row['low']:+.1f} to "
         f"{100 * row['high']:+.1f}) | `python -m experiments.{command}` |"
     )

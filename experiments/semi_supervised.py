@@ -9,7 +9,11 @@ only choose, for both. Each sees as many labelled images in training: 3,000 upda
 Five replicates, each with a draw of its own; one sealed test set, paired intervals. What follows --
 is given to both studies. Results go to experiments/results/semi_supervised_NAME.json, the studies
 to --out; the same command goes on where it stopped. On 2 cores digits takes about ten minutes,
-Fashion-MNIST an hour; expect gains near 3 and 4 points.
+Fashion-MNIST an hour; expect a gain of 4.4 points (2.1 to 6.8) on digits.
+
+With --control the arm learns from nothing but the labelled images, and everything else about it is
+the same, its transforms and its averaged weights: on digits that alone gains 1.8 points (0.2 to
+3.3). Its results are in semi_supervised_NAME_control.json.
 """
 
 import argparse
@@ -28,6 +32,8 @@ SHARED = [
 ]  # fmt: skip
 """Of both studies. Generated images are not their question: one ratio of them competes."""
 
+CONTROL = ["--joint.class-weight", "1", "--joint.consistency", "0"]
+
 
 def main() -> None:
     """Run the studies, one after another."""
@@ -37,15 +43,18 @@ def main() -> None:
     parser.add_argument("--data-dir", help="where TFDS prepared fashion_mnist")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--only", nargs="+", default=list(SOURCES), choices=list(SOURCES))
+    parser.add_argument("--control", action="store_true", help="without learning from the others")
     args, more = parser.parse_known_args()
     for name in args.only:
-        out = args.out / f"semi-supervised-{name}"
+        name_of_run = f"{name}_control" if args.control else name
+        out = args.out / f"semi-supervised-{name_of_run}"
         where = ["--data-dir", args.data_dir] if args.data_dir else []
         command_line(
-            ["study", SOURCES[name], *where, *SHARED, *(word for word in more if word != "--"),
+            ["study", SOURCES[name], *where, *SHARED, *(CONTROL if args.control else []),
+             *(word for word in more if word != "--"),
              "--out", str(out)]
         )  # fmt: skip
-        keep(out, f"semi_supervised_{name}")
+        keep(out, f"semi_supervised_{name_of_run}")
 
 
 if __name__ == "__main__":
