@@ -61,7 +61,7 @@ def choice() -> str:
     lines = [
         "Accuracy, in percent, of what validation chooses, by the criterion that it chooses by "
         "(`python -m experiments.choice`, Fashion-MNIST; 9 strengths, 10 looks each; means over "
-        f"{len({row['seed'] for row in rows})} draws and 400 validation parts of each):",
+        f"{_draws(len({row['seed'] for row in rows}))} and 400 validation parts of each):",
         "",
         "| draw | " + " | ".join(name.replace("_", " ") for name in names) + " | best of all |",
         "| --- |" + " --- |" * (len(names) + 1),
@@ -73,3 +73,7 @@ def choice() -> str:
         words = "500 to 5 per class" if draw == "tail" else f"{draw} per class"
         lines.append(f"| {words} | " + " | ".join(f"{x:.1f}" for x in [*means, best]) + " |")
     return "\n".join(lines)
+
+
+def _draws(count: int) -> str:
+    return f"{count} draw{'s' if count > 1 else ''}"

@@ -26,6 +26,25 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
     return -of_label[:, 0]
 
 
+def score(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """How sure a classifier is of the right class, and how often right: means over the classes.
+
+    Each class that there is counts the same, so that in a long tail the small ones are heard too.
+
+    Args:
+      logits: float `[n, classes]`.
+      labels: int32 `[n]`, n at least 1.
+
+    Returns:
+      The mean probability of the right class and the accuracy, float scalars in [0, 1].
+    """
+    counts = jnp.bincount(labels, length=logits.shape[1])
+    weights = labels.shape[0] / (jnp.sum(counts > 0) * counts[labels])
+    right = jnp.argmax(logits, axis=1) == labels
+    probability = jnp.exp(-cross_entropy(logits, labels))
+    return jnp.mean(weights * probability), jnp.mean(weights * right)
+
+
 def some_class(logits: Array) -> Array:
     """The logit of "of some class" against "generated", class K + 1 whose own logit is 0.
 

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 
 from ganjax.data.loader import Resident, normalise
+from ganjax.ops import classes
 from ganjax.synthesis.classifying import logits_of_seeds
 from ganjax.training import Classifier, ClassifierState
 from ganjax.typing import Array, Batch, Key, Metrics, Variables
@@ -178,17 +178,7 @@ def _train(
 
     state, _ = lax.scan(body, state, None, length=steps)
     logits = classifier.logits(state, normalise(validation.images))
-    right = jnp.argmax(logits, axis=-1) == validation.labels
-    own = jnp.exp(-optax.softmax_cross_entropy_with_integer_labels(logits, validation.labels))
-    weights = _class_weights(validation.labels, logits.shape[-1])
-    return state, jnp.mean(weights * own), jnp.mean(weights * right)
-
-
-def _class_weights(labels: Array, classes: int) -> Array:
-    """Weigh images so that classes weigh the same, float32 `[images]`; their mean is 1."""
-    counts = jnp.bincount(labels, length=classes)
-    present = jnp.sum(counts > 0)
-    return labels.shape[0] / (present * counts[labels])
+    return state, *classes.score(logits, validation.labels)
 
 
 def _keep_best(

@@ -19,6 +19,7 @@ from ganjax.config import JOINT, JointConfig, Objective, StudyConfig, Upkeep
 from ganjax.data.loader import normalise
 from ganjax.data.splits import Draw
 from ganjax.metrics import Moments, frechet_distance, moments
+from ganjax.ops import classes
 from ganjax.progress import Progress
 from ganjax.study.finalists import Finalist
 from ganjax.synthesis.description import Description, describe
@@ -157,15 +158,9 @@ def _weight_name(objective: Objective) -> str:
 
 def _on_validation(trained: Trained, draw: Draw) -> tuple[float, float]:
     """Return accuracy and probability of the right class, both means over classes."""
-    images, labels = draw.validation.images, draw.validation.labels
-    logits = trained.classify(images)
-    likely = np.asarray(jax.nn.softmax(logits))[np.arange(len(labels)), labels]
-    right = logits.argmax(axis=1) == labels
-    of_class = [labels == label for label in np.unique(labels)]
-    accuracy, probability = (
-        float(np.mean([values[own].mean() for own in of_class])) for values in (right, likely)
-    )
-    return accuracy, probability
+    logits = jnp.asarray(trained.classify(draw.validation.images))
+    probability, accuracy = classes.score(logits, jnp.asarray(draw.validation.labels))
+    return float(accuracy), float(probability)
 
 
 def _distance_to(draw: Draw, key: Key) -> Callable[[Trained], float]:

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from ganjax import recipe
-from ganjax.config import ClassifierConfig
+from ganjax.config import JOINT, ClassifierConfig
 from ganjax.data.atomic import write_json_atomically
 from ganjax.data.dataset import Dataset
 from ganjax.errors import UserError, quoted
@@ -37,7 +37,7 @@ FOLDER = "classifiers"
 CALIBRATION = "calibration.json"
 SCHEMA = 1
 
-OBJECTIVES = "auxiliary, three-player or semi-supervised"
+OBJECTIVES = f"{', '.join(JOINT[:-1])} or {JOINT[-1]}"
 
 Say = Callable[[str], None]
 

@@ -7,7 +7,7 @@ FOLDER/weights.*        the weights of both networks alone, when it is finished
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from ganjax.config import Upkeep
+from ganjax.config import JOINT, Upkeep
 from ganjax.data.loader import normalise
 from ganjax.data.sources import Dataset, Unread
 from ganjax.errors import UserError
 from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
 from ganjax.synthesis import description as descriptions
+from ganjax.synthesis.classifying import in_batches
 from ganjax.synthesis.description import Description
 from ganjax.synthesis.placing import place_images
 from ganjax.synthesis.reference import reference
@@ -41,9 +42,6 @@ from ganjax.training.sharding import (
 )
 from ganjax.training.watch import COLLAPSED, Both, sampling_variables, to_keep, with_best
 from ganjax.typing import Key
-
-AT_A_TIME = 500
-"""Images that are classified at a time; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +80,10 @@ class Trained:
         """
         if self.description.joint is None:
             raise UserError(
-                "this run has no classifier: train it with --objective auxiliary, three-player or "
-                "semi-supervised"
+                f"this run has no classifier: train it with --objective {', '.join(JOINT[:-1])} or "
+                f"{JOINT[-1]}"
             )
-        logits = _classify(self.description)
-        parts = np.array_split(images, max(1, -(-len(images) // AT_A_TIME)))
-        return np.concatenate([np.asarray(logits(self.state, part)) for part in parts])
+        return in_batches(partial(_classify(self.description), self.state), axis=0)(images)
 
     def parameters(self) -> dict[str, int]:
         """Count the parameters of all networks."""

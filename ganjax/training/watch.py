@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from ganjax.data.loader import Resident, normalise
 from ganjax.metrics.energy import (
@@ -15,6 +14,7 @@ from ganjax.metrics.energy import (
     energy_distance,
     nearest_of_own_class,
 )
+from ganjax.ops import classes as on_classes
 from ganjax.training import guard
 from ganjax.training.gan import GAN
 from ganjax.training.players import Joint
@@ -114,11 +114,7 @@ def look_at_both(
     def look_both(guarded: guard.Guarded, reference: Reference):
         held = reference.held_out
         logits = joint.classify(guarded.state, normalise(held.images))
-        right = jnp.argmax(logits, axis=1) == held.labels
-        likely = jnp.exp(-optax.softmax_cross_entropy_with_integer_labels(logits, held.labels))
-        counts = jnp.bincount(held.labels, length=logits.shape[1])
-        weights = 1 / (jnp.sum(counts > 0) * counts[held.labels])
-        accuracy, probability = jnp.sum(weights * right), jnp.sum(weights * likely)
+        probability, accuracy = on_classes.score(logits, held.labels)
 
         best: Both = guarded.best
         new = replace(

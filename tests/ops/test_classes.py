@@ -92,3 +92,13 @@ def test_other_shapes_are_refused():
         classes.disagreement(LOGITS, OTHERS[:2])
     with pytest.raises(AssertionError):
         classes.some_class(LOGITS[0])
+
+
+def test_a_score_weighs_classes_alike_and_passes_over_those_without_images():
+    """Three images of class 0, one of class 2, none of class 1."""
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.6, 0.2, 0.2], [0.5, 0.2, 0.3]])
+    probability, accuracy = jax.jit(classes.score)(
+        jnp.log(jnp.asarray(probabilities, jnp.float32)), jnp.array([0, 0, 0, 2])
+    )
+    assert float(probability) == pytest.approx(((0.7 + 0.1 + 0.6) / 3 + 0.3) / 2)
+    assert float(accuracy) == pytest.approx((2 / 3 + 0) / 2)
