@@ -3,15 +3,17 @@
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 from tyro.conf import Positional, arg
 
 from ganjax.cli.verb import only
-from ganjax.config import Reading, TrainConfig, Upkeep
+from ganjax.config import Objective, Reading, TrainConfig, Upkeep
 from ganjax.errors import UserError
 from ganjax.progress import Silent
 from ganjax.terminal import Terminal
+
+OBJECTIVES = "{" + ",".join(get_args(Objective)) + "}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,10 @@ class Train(TrainConfig, Upkeep):
     """Where the images come from: digits, tfds:NAME, folder:PATH, zip:PATH or npz:PATH."""
     reading: Annotated[Reading, arg(name="")] = field(default_factory=Reading)
     """How the images are read."""
+    # A string, so that the configuration refuses what there is not, in one line
+    objective: Annotated[str, arg(metavar=OBJECTIVES)] = "gan"  # type: ignore[assignment]
+    """What is trained: "gan" for images alone; "auxiliary" (arXiv 1610.09585), "three-player"
+    (arXiv 1703.02291), "semi-supervised" (arXiv 1606.03498) for a classifier too."""
     out: Path
     """The run's folder; created, or continued. Several processes must share it."""
     devices: int | None = None
