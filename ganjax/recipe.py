@@ -1,17 +1,29 @@
 """From the names in a configuration to the functions of the library; nothing else looks up."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import optax
 
 from ganjax import models, training
-from ganjax.config import ClassifierConfig, GANConfig, JointConfig, Objective, Precision
-from ganjax.models import Generator, Model
-from ganjax.ops import losses, policy
-from ganjax.training import GAN, Classifier, Joint, joint, penalties, three_player
+from ganjax.config import (
+    ClassifierConfig,
+    DegradationSpec,
+    GANConfig,
+    JointConfig,
+    Objective,
+    Precision,
+    RestorerConfig,
+)
+from ganjax.models import Generator, Model, Restorer
+from ganjax.ops import degrade, losses, pixel_losses, policy
+from ganjax.training import GAN, Classifier, Joint, Restoration, joint, penalties, three_player
 from ganjax.training.gan import Adaptive
 from ganjax.training.penalties import Penalty
+from ganjax.training.restoration import Adversary, FeatureLoss
+from ganjax.typing import Array
 
 LOSSES = {
     "non_saturating": losses.non_saturating,
@@ -26,6 +38,23 @@ POLICIES = {
     "diffaugment": policy.diffaugment(),
     "classical": policy.classical(),
     "none": policy.none(),
+}
+
+DEGRADATIONS = {
+    "noise": degrade.gaussian_noise,
+    "poisson": degrade.poisson_noise,
+    "salt-pepper": degrade.salt_and_pepper,
+    "blur": degrade.gaussian_blur,
+    "motion": degrade.motion_blur,
+    "down": degrade.downsampling,
+    "box": degrade.box,
+    "strokes": degrade.strokes,
+    "jpeg": degrade.jpeg,
+}
+PIXEL_LOSSES = {
+    "l1": pixel_losses.l1,
+    "l2": pixel_losses.l2,
+    "charbonnier": pixel_losses.charbonnier,
 }
 
 
@@ -117,7 +146,7 @@ def joint_training(
         model = models.conv_classifier(
             size=size, channels=channels, classes=outputs, width=own.width
         )
-        return _rounded(model, config)
+        return _in_precision(model, config.precision)
 
     loss = LOSSES[config.loss]
     how: Any = {
@@ -146,7 +175,7 @@ def joint_training(
     return joint.semi_supervised(
         generator,
         answering(classes),
-        _rounded(features, config),
+        _in_precision(features, config.precision),
         terms=_class_terms(own),
         **how,
     )
@@ -168,8 +197,8 @@ def _player_terms(own: JointConfig) -> three_player.PlayerTerms:
     return three_player.PlayerTerms(*given)
 
 
-def _rounded(model: Model, config: GANConfig) -> Model:
-    return models.in_bfloat16(model) if precision(config.precision) == "bfloat16" else model
+def _in_precision(model: Model, wanted: Precision) -> Model:
+    return models.in_bfloat16(model) if precision(wanted) == "bfloat16" else model
 
 
 def penalties_of(config: GANConfig) -> tuple[Penalty, ...]:
@@ -204,4 +233,64 @@ def classifier(config: ClassifierConfig, *, size: int, channels: int, classes: i
         model = models.in_bfloat16(model)
     return training.classifier(
         model, augment=classifier_policy(config), optimizer=optax.adam(config.learning_rate)
+    )
+
+
+def degrade_by(specs: Sequence[DegradationSpec]) -> Callable[..., Array]:
+    """Return what spoils images as a configuration says: `(key, images, *, first=0) -> images`."""
+    found = tuple(degrade.Degradation(DEGRADATIONS[s.name], s.low, s.high) for s in specs)
+    return partial(degrade.apply, found)
+
+
+def restorer(config: RestorerConfig, channels: int) -> Restorer:
+    """Return the restorer of a complete configuration."""
+    assert config.width is not None
+    assert config.depth is not None
+    shared: Any = {
+        "channels": channels,
+        "width": config.width,
+        "bfloat16": precision(config.precision) == "bfloat16",
+    }
+    if config.network == "unet":
+        return models.unet_restorer(levels=config.depth, **shared)
+    return models.residual_restorer(depth=config.depth, shuffled=config.shuffled, **shared)
+
+
+def restoration(
+    config: RestorerConfig,
+    specs: Sequence[DegradationSpec],
+    *,
+    channels: int,
+    weight: float,
+    feature_loss: FeatureLoss | None,
+) -> Restoration:
+    """Return a restorer's training, as pure functions.
+
+    Args:
+      config: complete.
+      specs: what is to be undone.
+      channels: of the images, 1 or 3.
+      weight: of the adversarial loss; 0 for none.
+      feature_loss: a further term, or None.
+    """
+    adversary = None
+    if weight:
+        discriminator = models.patch_discriminator(
+            channels=channels, width=config.discriminator_width
+        )
+        adversary = Adversary(
+            _in_precision(discriminator, config.precision),
+            weight,
+            LOSSES[config.adversarial_loss],
+            training.adam(config.discriminator_learning_rate),
+        )
+    rate = optax.cosine_decay_schedule(config.learning_rate, config.updates)
+    return training.restoration(
+        restorer(config, channels),
+        degrade_by(specs),
+        pixel_loss=PIXEL_LOSSES[config.pixel_loss],
+        adversary=adversary,
+        feature_loss=feature_loss,
+        optimizer=optax.adam(rate),
+        ema_decay=config.ema_decay,
     )

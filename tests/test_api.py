@@ -23,6 +23,8 @@ POSITIONAL_DEFAULTS = {
     "ganjax.models.layers.glorot_uniform",  # glorot_uniform(sqrt(2)) reads as its equation
 }
 KEY_NOT_FIRST = {
+    "ganjax.ops.degrade.apply",
+    "ganjax.ops.degrade.holes",
     "ganjax.ops.policy.apply",  # what is applied comes before what it is applied to,
     "ganjax.models.layers.init_variables",  # as in jax.tree.map
 }

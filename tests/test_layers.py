@@ -23,7 +23,7 @@ LAYERS = (
     ("data",),
     ("training",),
     ("recipe", "synthesis"),
-    ("evaluate", "study"),
+    ("evaluate", "study", "restoration"),
     ("report",),
     ("cli", "terminal", "__main__"),
 )
@@ -34,6 +34,7 @@ SIDEWAYS = {
     ("watchdog", "interruption"),
     ("synthesis", "recipe"),
     ("study", "evaluate"),
+    ("restoration", "evaluate"),
 }
 ALLOWED_LAYERS = {"report": {0, 1}}  # it draws plain results, and knows no model
 
@@ -44,6 +45,7 @@ ONLY_IN = {
     "tensorflow_datasets": "ganjax.data",
     "array_record": "ganjax.data",
     "jinja2": "ganjax.report",
+    "skimage": "ganjax.restoration",
     "tyro": "ganjax.cli",
 }
 # Rooms that may import these packages only, besides the standard library and the layers below.

@@ -38,7 +38,8 @@ from ganjax.data.dataset import Dataset, Unread
 from ganjax.data.loader import shuffled_order, to_device
 from ganjax.data.stream import Stream, open_array
 from ganjax.progress import Silent
-from ganjax.synthesis.description import CALLS, compiled, describe
+from ganjax.synthesis.description import compiled, describe
+from ganjax.synthesis.rhythm import CALLS
 from ganjax.synthesis.trained import train_in
 from ganjax.training.feed import Feed, place_on_one
 

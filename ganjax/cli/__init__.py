@@ -9,6 +9,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff
 
 from ganjax import interruption
+from ganjax.cli import restore
 from ganjax.cli.classify import Classify
 from ganjax.cli.data import Data
 from ganjax.cli.doctor import Doctor
@@ -30,6 +31,7 @@ Would generated images help your classifier?
   ganjax synthesize RUN --out DIR      write labelled images from a trained GAN
   ganjax classify RUN SOURCE           classes and probabilities of images, by a run's classifier
   ganjax evaluate A B                  how good A's images are, by B's: sources or runs
+  ganjax restore train|apply|evaluate  degraded images made better, by adversarial training
   ganjax doctor [RUN]                  versions, devices, what is missing; or what of RUN is whole
 
 SOURCE is digits, folder:PATH (one folder per class), zip:PATH, npz:PATH or tfds:NAME (--data-dir).
@@ -71,13 +73,21 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     verb, rest = arguments[0], arguments[1:]
-    if verb not in VERBS:
-        raise UserError(f"unknown verb {verb!r}: give {', '.join(VERBS)}")
+    kind = VERBS.get(verb)
+    if verb == "restore":
+        below, rest = rest[:1], rest[1:]
+        if below in ([], ["-h"], ["--help"], ["help"]):
+            print(restore.USAGE)
+            sys.exit(0 if below else 2)
+        verb, kind = f"restore {below[0]}", restore.VERBS.get(below[0])
+    if kind is None:
+        there = restore.VERBS if verb.startswith("restore ") else [*VERBS, "restore"]
+        raise UserError(f"unknown verb {verb!r}: give {', '.join(there)}")
     wanted = tyro.cli(
-        VERBS[verb],
+        kind,
         args=rest,
         prog=f"ganjax {verb}",
-        description=inspect.getdoc(VERBS[verb]),  # tyro's own reading leaves the examples out
+        description=inspect.getdoc(kind),  # tyro's own reading leaves the examples out
         config=(FlagCreatePairsOff,),
         **_defaults(verb, rest),
     )

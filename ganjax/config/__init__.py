@@ -4,6 +4,9 @@ Configurations stay at the top of the house (`study`, `cli`): the rooms below ta
 """
 
 from ganjax.config.checks import LARGEST_SEED
+from ganjax.config.degradations import DegradationSpec
+from ganjax.config.degradations import in_words as degradation_in_words
+from ganjax.config.degradations import parse as parse_degradation
 from ganjax.config.joint import JOINT, JOINT_LEARNING_RATE, JointConfig, Objective
 from ganjax.config.networks import (
     ClassifierConfig,
@@ -14,6 +17,7 @@ from ganjax.config.networks import (
     Precision,
 )
 from ganjax.config.reading import LARGEST_SIDE, SMALLEST_SIDE, BadRule, Reading
+from ganjax.config.restoration import PixelLoss, RestorationConfig, RestorerConfig, RestorerNetwork
 from ganjax.config.runs import (
     BASE_ARMS,
     Preset,
@@ -40,16 +44,21 @@ __all__ = [
     "SMALLEST_SIDE",
     "BadRule",
     "ClassifierConfig",
+    "DegradationSpec",
     "DiskFullRule",
     "GANConfig",
     "JointConfig",
     "LossName",
     "Network",
     "Objective",
+    "PixelLoss",
     "PolicyName",
     "Precision",
     "Preset",
     "Reading",
+    "RestorationConfig",
+    "RestorerConfig",
+    "RestorerNetwork",
     "Select",
     "Sham",
     "Situation",
@@ -58,7 +67,9 @@ __all__ = [
     "Unlabelled",
     "Upkeep",
     "claim_folder",
+    "degradation_in_words",
     "differences",
+    "parse_degradation",
     "study_preset",
     "to_json",
 ]

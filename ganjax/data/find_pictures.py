@@ -1,4 +1,4 @@
-"""Images that are to be classified: from any source, wherever they lie in it, labelled or not.
+"""Images that a network is to see: from any source, wherever they lie in it, labelled or not.
 
 All images below a folder or in a zip archive count, in whatever folders. One is labelled where a
 folder above it, the deepest such, is named like a class; sets with labels of their own (`tfds:`,
@@ -19,13 +19,13 @@ from ganjax.data.decode import SUFFIXES
 from ganjax.data.layout import SPLIT_OF, _hidden
 from ganjax.data.listing import UNLABELLED, Bad, Entry
 from ganjax.data.picture_arrays import in_arrays, in_npz
-from ganjax.data.pictures import Frame, Pictures, decode, translated
+from ganjax.data.pictures import Framing, Pictures, take_entries, translated
 from ganjax.errors import UserError, quoted
 
 
 def find_pictures(
     source: str,
-    frame: Frame,
+    framing: Framing,
     class_names: Sequence[str],
     *,
     data_dir: str | Path | None = None,
@@ -36,8 +36,9 @@ def find_pictures(
 
     Args:
       source: by the grammar of `ganjax.data.sources`.
-      frame: what each image becomes.
-      class_names: the classifier's classes, by which labels are read.
+      framing: what each image becomes.
+      class_names: the classifier's classes, by which labels are read; none where labels do not
+        matter.
       data_dir: where TFDS keeps its prepared sets; only for `tfds:`.
       split: take only the images of this split.
       say: told in a line what is fetched first.
@@ -48,25 +49,25 @@ def find_pictures(
     kind, _, rest = source.partition(":")
     path = Path(rest).expanduser()
     if kind == "folder" and rest:
-        found = _of_entries(source, _in_folder(path), frame, _by_folder(path, class_names), split)
+        found = _of_entries(source, _in_folder(path), framing, _by_folder(path, class_names), split)
     elif kind == "zip" and rest:
         entries, bad = _in_zip(path, source)
         by_folder = _by_folder(path, class_names)
         own = tuple(b for b in bad if split in (None, b.split))
-        found = replace(_of_entries(source, entries, frame, by_folder, split), bad=own)
+        found = replace(_of_entries(source, entries, framing, by_folder, split), bad=own)
     elif kind == "tfds" and rest:
-        found = _of_set(source, rest, frame, class_names, split, data_dir, say)
+        found = _of_set(source, rest, framing, class_names, split, data_dir, say)
     elif kind == "npz" and rest:
-        found = in_npz(path, source, frame, class_names, split)
+        found = in_npz(path, source, framing, class_names, split)
     else:
-        found = _of_digits(source, frame, class_names, split)
+        found = _of_digits(source, framing, class_names, split)
     if not len(found):
         raise UserError(f"{quoted(source)} holds no image ({', '.join(SUFFIXES)})")
     return found
 
 
 def _of_digits(
-    source: str, frame: Frame, class_names: Sequence[str], split: str | None
+    source: str, framing: Framing, class_names: Sequence[str], split: str | None
 ) -> Pictures:
     """Take scikit-learn's digits; any other source is unknown, and the error says what there is."""
     digits = sources.load(source).train
@@ -74,13 +75,13 @@ def _of_digits(
         raise UserError(f"--split {split}: {source} has no splits: leave it out")
     names = [digits.class_names[label] for label in digits.labels]
     files = [str(row) for row in range(len(digits))]
-    return in_arrays(source, digits.images, files, [], names, frame, class_names)
+    return in_arrays(source, digits.images, files, [], names, framing, class_names)
 
 
 def _of_entries(
     name: str,
     entries: Sequence[Entry],
-    frame: Frame,
+    framing: Framing,
     label: Callable[[Entry], int],
     split: str | None,
 ) -> Pictures:
@@ -95,7 +96,8 @@ def _of_entries(
         name=name,
         files=[entry.file for entry in own],
         labels=np.array([label(entry) for entry in own], np.int32),
-        take=partial(decode, own, frame),
+        take=partial(take_entries, own, framing),
+        entries=own,
     )
 
 
@@ -170,7 +172,7 @@ def _by_folder(path: Path, class_names: Sequence[str]) -> Callable[[Entry], int]
 def _of_set(
     source: str,
     name: str,
-    frame: Frame,
+    framing: Framing,
     class_names: Sequence[str],
     split: str | None,
     data_dir: str | Path | None,
@@ -184,7 +186,7 @@ def _of_set(
     found = _of_entries(
         source,
         listing.entries,
-        frame,
+        framing,
         lambda entry: int(own[entry.label]) if entry.label >= 0 else UNLABELLED,
         split,
     )

@@ -1,4 +1,4 @@
-"""Images that are to be classified, from arrays: of an .npz file, or in memory."""
+"""Images that a network is to see, from arrays: of an .npz file, or in memory."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,13 +10,13 @@ from ganjax.data.arrays import CLASS_NAMES, KEYS
 from ganjax.data.labels import read_values
 from ganjax.data.listing import UNLABELLED
 from ganjax.data.npz import ArrayArchive
-from ganjax.data.pictures import Frame, Framed, Pictures, fit_to_frame, translated
+from ganjax.data.pictures import Framed, Framing, Pictures, take_pixels, translated
 from ganjax.data.pixels import in_layout, scale_of, to_bytes
 from ganjax.errors import UserError, quoted
 
 
 def in_npz(
-    path: Path, source: str, frame: Frame, class_names: Sequence[str], split: str | None
+    path: Path, source: str, framing: Framing, class_names: Sequence[str], split: str | None
 ) -> Pictures:
     """Find the images of an .npz file, whose labels may be missing.
 
@@ -43,7 +43,7 @@ def in_npz(
         pixels, bad = _pixels(archive, images)
         names = _label_names(archive, labels, len(pixels), given)
         files = [f"{images}[{row}]" for row in range(len(pixels))]
-        pictures.append(in_arrays(source, pixels, files, bad, names, frame, class_names))
+        pictures.append(in_arrays(source, pixels, files, bad, names, framing, class_names))
     if not pictures:
         there = ", ".join(dict.fromkeys(part for part, _ in pairs))
         raise UserError(f"--split {split}: {quoted(source)} has {there}: give one of these")
@@ -84,7 +84,7 @@ def in_arrays(
     files: Sequence[str],
     bad: Sequence[int],
     label_names: Sequence[str | None],
-    frame: Frame,
+    framing: Framing,
     class_names: Sequence[str],
 ) -> Pictures:
     """Take images from memory.
@@ -95,7 +95,7 @@ def in_arrays(
       files: what each is called.
       bad: rows whose pixels were not finite.
       label_names: the class of each; None where that is not told.
-      frame: what they become.
+      framing: what they become.
       class_names: the classifier's.
     """
     there = sorted({own for own in label_names if own is not None})
@@ -105,7 +105,7 @@ def in_arrays(
         name=name,
         files=files,
         labels=np.array([UNLABELLED if n is None else labels[n] for n in label_names], np.int32),
-        take=partial(fit_to_frame, images, frozenset(bad), frame),
+        take=partial(take_pixels, images, frozenset(bad), framing),
         notes=notes,
     )
 

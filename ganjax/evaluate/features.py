@@ -87,6 +87,7 @@ def train_features(
     *,
     learning: Learning = LEARNING,
     keep: bool = True,
+    place: Path | None = None,
     progress: Progress | None = None,
 ) -> Features:
     """Return the default network: a classifier of real images, trained once and then kept.
@@ -98,14 +99,15 @@ def train_features(
       fit: real images to train on, uint8, padded to the networks' size.
       validation: others, which choose the epoch.
       learning: how; with features.
-      keep: look for it in the cache folder, and leave it there.
+      keep: look for it in a folder, and leave it there.
+      place: that folder; by default one of the cache.
       progress: where to tell how far it is.
 
     Raises:
       UserError: there are too few images.
       Interrupted: a signal asked to stop.
     """
-    place = environment.cache_folder() / "features" / _key(fit, validation, learning)
+    place = place or environment.cache_folder() / "features" / _key(fit, validation, learning)
     if keep:
         try:
             return load_features(place)

@@ -16,6 +16,7 @@ from ganjax.metrics.calibration import (
 from ganjax.metrics.checks import TooFewImagesError
 from ganjax.metrics.copying import Copying, authenticity, copying_statistic
 from ganjax.metrics.frechet import Moments, frechet_distance, merge, moments
+from ganjax.metrics.image import MeanInterval, mean_interval, psnr, recovered, ssim
 from ganjax.metrics.kernel import Estimate, kernel_distance
 from ganjax.metrics.manifold import Manifold, manifold
 from ganjax.metrics.neighbours import Nearest, nearest
@@ -29,12 +30,14 @@ from ganjax.metrics.statistics import (
     p_value,
     replicates_to_tell,
 )
+from ganjax.metrics.texture import texture_distance
 
 __all__ = [
     "Copying",
     "Estimate",
     "Interval",
     "Manifold",
+    "MeanInterval",
     "Moments",
     "Nearest",
     "Reliability",
@@ -54,12 +57,17 @@ __all__ = [
     "holm",
     "kernel_distance",
     "manifold",
+    "mean_interval",
     "merge",
     "moments",
     "nearest",
     "p_value",
+    "psnr",
+    "recovered",
     "reliability",
     "replicates_to_tell",
     "sliced_wasserstein",
+    "ssim",
     "temperature",
+    "texture_distance",
 ]

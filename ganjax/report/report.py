@@ -3,14 +3,11 @@
 import json
 import os
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from ganjax.report import answer, confidence, evidence, joint, samples, words
+from ganjax.report import answer, confidence, evidence, joint, page, samples, words
 
 
 def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None = None) -> str:
@@ -27,14 +24,14 @@ def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None 
     """
     r = {"classes": [], "arms": {}, "classifier": {}, "counts": {}, **results}
     decisive = answer.decisive(r)
-    page = {
+    found = {
         "r": r,
         "answer": answer.answer(r, decisive),
         "without": decisive.get("baseline", "classical"),
         "with": decisive.get("arm", "both"),
         "arms": answer.arms(r),
         "comparisons": [
-            found for metric in words.METRICS if (found := answer.comparisons(r, metric))
+            own for metric in words.METRICS if (own := answer.comparisons(r, metric))
         ],
         "pictures": evidence.pictures(r, pictures or {}),
         "kept": samples.kept(r, pictures or {}),
@@ -52,7 +49,7 @@ def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None 
         "environment": evidence.flat(r.get("environment") or {}),
         "config": json.dumps(r["config"], indent=2) if r.get("config") else "",
     }
-    return _templates().get_template("template.html").render(page)
+    return page.templates().get_template("template.html").render(found)
 
 
 def write(
@@ -67,25 +64,4 @@ def write(
       results: as in `build`.
       pictures: as in `build`.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(build(results, pictures), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=1)
-def _templates() -> jinja2.Environment:
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("ganjax.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.ChainableUndefined,
-    )
-    for write_as in (words.percent, words.points, words.duration, words.short, words.title):
-        templates.filters["arm" if write_as is words.title else write_as.__name__] = write_as
-    templates.filters["colour"] = words.colour
-    return templates
+    page.keep(path, build(results, pictures))

@@ -19,31 +19,12 @@ from ganjax.data.partly import sample_partly_labelled
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
 from ganjax.synthesis.reference import features
+from ganjax.synthesis.rhythm import Rhythm, rhythm_of
 from ganjax.training import GAN, GANState, Joint
 from ganjax.training.guard import Guarded, guard, skip_bad
 from ganjax.training.loop import scan_steps
 from ganjax.training.watch import look_at, look_at_both, to_keep
 from ganjax.typing import Key
-
-CALLS = 40
-"""Compiled calls that a training is cut into, at least: as often it tells how far it is."""
-
-MOST_STEPS_PER_CALL = 50
-"""So that a call takes seconds at most, and a signal to stop is heard soon."""
-
-LOOKS = 20
-"""Times that a training is looked at, if its calls allow."""
-
-ANCHORS = 5
-"""States on the way that a lost training may go back to."""
-
-
-class Rhythm(NamedTuple):
-    """What happens how often in a training, in updates."""
-
-    steps_per_call: int
-    look_every: int
-    anchor_every: int
 
 
 @dataclass(frozen=True)
@@ -89,14 +70,8 @@ class Description:
         return built.as_gan() if isinstance(built, Joint) else built
 
     def rhythm(self) -> Rhythm:
-        """Return what happens how often: by the configuration alone, so that it repeats."""
-        updates = self.updates
-        steps = max(1, min(updates // CALLS, MOST_STEPS_PER_CALL))
-
-        def calls(times: int) -> int:
-            return max(1, round(updates / times / steps)) * steps
-
-        return Rhythm(steps, calls(LOOKS), calls(ANCHORS))
+        """Return what happens how often."""
+        return rhythm_of(self.updates)
 
 
 def describe(

@@ -1,6 +1,7 @@
 """Where a training's images lie: on the devices, or streamed to them."""
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 from jax.sharding import Mesh
@@ -12,18 +13,31 @@ from ganjax.data.sources import Dataset, Unread
 from ganjax.data.stream import Stream
 from ganjax.errors import UserError
 from ganjax.progress import Progress
-from ganjax.synthesis.description import Description
 from ganjax.training.distributed import agreed
 from ganjax.training.feed import Feed, device_limit, place_on_one, steps_at_once
 from ganjax.training.sharding import own_parts, place_data, place_drawn
 from ganjax.typing import Key
 
 
+class Drawing(NamedTuple):
+    """What a training draws of its images.
+
+    Attributes:
+      batch_size: images per update.
+      steps_per_call: updates in one compiled call.
+      image_bytes: that an image takes, one for each of its numbers.
+    """
+
+    batch_size: int
+    steps_per_call: int
+    image_bytes: int
+
+
 def place_images(
     dataset: Dataset | Unread,
     unlabelled: Dataset | Unread | None,
     key: Key,
-    description: Description,
+    drawing: Drawing,
     mesh: Mesh | None,
     upkeep: Upkeep,
     progress: Progress,
@@ -34,7 +48,7 @@ def place_images(
       dataset: the training images.
       unlabelled: those without labels, or None.
       key: of the training; it lays out the rows.
-      description: what is trained.
+      drawing: what the training draws of them.
       mesh: the devices that each batch is spread over; None for one.
       upkeep: how much of a device's memory images may take.
       progress: told where they are streamed.
@@ -43,7 +57,7 @@ def place_images(
       UserError: unlabelled images take too much room.
     """
     devices = 1 if mesh is None else mesh.size
-    image = description.size**2 * description.channels
+    image = drawing.image_bytes
     count = len(dataset) + (0 if unlabelled is None else len(unlabelled))
     held, limit = image * count // devices, device_limit(upkeep.device_memory)
     if not agreed(held <= limit):
@@ -55,7 +69,7 @@ def place_images(
                 f"{max(1, limit * devices // image - len(dataset)):,}), or more memory"
             )
         progress.say(f"{said}: they are streamed")
-        return _feed(dataset, key, description, mesh, upkeep, limit)
+        return _feed(dataset, key, drawing, mesh, upkeep, limit)
 
     def place(images: Dataset | Unread, key: Key) -> Resident | Parts:
         order = shuffled_order(len(images), key)
@@ -71,17 +85,15 @@ def place_images(
 def _feed(
     dataset: Dataset | Unread,
     key: Key,
-    description: Description,
+    drawing: Drawing,
     mesh: Mesh | None,
     upkeep: Upkeep,
     limit: int,
 ) -> Feed:
     """Stream the images, a few steps' ahead of the training."""
-    batch_size, devices = description.config.batch_size, 1 if mesh is None else mesh.size
-    image = description.size**2 * description.channels
-    at_once = steps_at_once(
-        description.rhythm().steps_per_call, image * batch_size // devices, limit
-    )
+    batch_size, steps_per_call, image = drawing
+    devices = 1 if mesh is None else mesh.size
+    at_once = steps_at_once(steps_per_call, image * batch_size // devices, limit)
     parts, own = (1, (0,)) if mesh is None else (mesh.size, own_parts(mesh))
     stream = Stream(
         dataset,

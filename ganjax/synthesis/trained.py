@@ -25,7 +25,7 @@ from ganjax.progress import Progress, Silent
 from ganjax.synthesis import description as descriptions
 from ganjax.synthesis.classifying import in_batches
 from ganjax.synthesis.description import Description
-from ganjax.synthesis.placing import place_images
+from ganjax.synthesis.placing import Drawing, place_images
 from ganjax.synthesis.reference import reference
 from ganjax.synthesis.sample import balanced_labels, sample_images
 from ganjax.synthesis.weights import write_weights
@@ -140,12 +140,15 @@ def train_in(
     """
     progress = progress or Silent()
     updates, rhythm = description.updates, description.rhythm()
+    drawing = Drawing(
+        description.config.batch_size,
+        rhythm.steps_per_call,
+        description.size**2 * description.channels,
+    )
     own = descriptions.compiled(description)
     init, call, look = own if mesh is None else _compiled_over(description, mesh, shard_state)
     init_key, train_key = jax.random.split(key)
-    data = together(
-        lambda: place_images(dataset, unlabelled, key, description, mesh, upkeep, progress)
-    )
+    data = together(lambda: place_images(dataset, unlabelled, key, drawing, mesh, upkeep, progress))
     if is_first():
         descriptions.write(folder, description, dataset.labels)
     looks = None

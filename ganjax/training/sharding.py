@@ -66,13 +66,13 @@ def make_mesh(devices: int | None = None) -> Mesh:
     return Mesh(np.array(chosen), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def check_batch(batch_size: int, mesh: Mesh) -> None:
+def check_batch(batch_size: int, mesh: Mesh, *, option: str = "--gan.batch-size") -> None:
     """Raise `UserError` where a batch cannot be spread evenly over a mesh, and say what can."""
     if batch_size % mesh.size:
         fits = max(n for n in range(1, mesh.size) if batch_size % n == 0)
         raise UserError(
             f"a batch of {batch_size} does not divide by {mesh.size} devices: "
-            f"give --devices {fits} or --gan.batch-size {-(-batch_size // mesh.size) * mesh.size}"
+            f"give --devices {fits} or {option} {-(-batch_size // mesh.size) * mesh.size}"
         )
 
 

@@ -60,6 +60,28 @@ class JointState(GANState):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class RestorationState:
+    """Everything a restorer's next step depends on.
+
+    Attributes:
+      step: int32 scalar, steps taken.
+      restorer: variables of the restorer.
+      discriminator: variables of the discriminator; empty where there is none.
+      ema_params: moving average of the restorer's parameters, used to restore.
+      restorer_optimizer: state of its optimizer.
+      discriminator_optimizer: state of its optimizer; empty likewise.
+    """
+
+    step: Array
+    restorer: Variables
+    discriminator: Variables
+    ema_params: Params
+    restorer_optimizer: optax.OptState
+    discriminator_optimizer: optax.OptState
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class ClassifierState:
     """Everything a classifier's next step depends on.
 
