@@ -51,6 +51,9 @@ DEGRADATIONS = {
     "strokes": degrade.strokes,
     "jpeg": degrade.jpeg,
 }
+WARM_UP = 50
+"""A restorer's learning rate rises over this part of its updates: else its units may die."""
+
 PIXEL_LOSSES = {
     "l1": pixel_losses.l1,
     "l2": pixel_losses.l2,
@@ -284,7 +287,9 @@ def restoration(
             LOSSES[config.adversarial_loss],
             training.adam(config.discriminator_learning_rate),
         )
-    rate = optax.cosine_decay_schedule(config.learning_rate, config.updates)
+    rate = optax.warmup_cosine_decay_schedule(
+        0.0, config.learning_rate, max(1, config.updates // WARM_UP), config.updates
+    )
     return training.restoration(
         restorer(config, channels),
         degrade_by(specs),

@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 from ganjax.errors import UserError, quoted
@@ -123,17 +124,21 @@ class DegradationSpec:
         kind = KINDS[self.name]
         for amount in (self.low, self.high):
             if not kind.least <= amount <= kind.most:  # nor where it is no number
-                raise _wrong(self.name, f"from {kind.least:g} to {kind.most:g}, not {amount:g}")
+                raise _wrong(
+                    self.name, f"from {kind.least:g} to {kind.most:g}, not {_plain(amount)}"
+                )
             if kind.whole and amount != int(amount):
-                raise _wrong(self.name, f"a whole number, not {amount:g}")
+                raise _wrong(self.name, f"a whole number, not {_plain(amount)}")
         if self.low > self.high:
-            raise _wrong(self.name, f"from low to high, not {self.low:g}-{self.high:g}")
+            raise _wrong(self.name, f"from low to high, not {_plain(self.low)}-{_plain(self.high)}")
         if kind.nothing and self.high == kind.least:
             raise _wrong(self.name, f"above {kind.least:g}, which degrades nothing")
 
     def __str__(self) -> str:
         """Return what to type for it."""
-        return f"{self.name}:{_text(self.low, self.high)}"
+        low, high = (_plain(amount) for amount in (self.low, self.high))
+        amounts = low if low == high else f"{low}-{high}"
+        return f"{self.name}:{amounts}"
 
 
 def parse(text: str) -> tuple[DegradationSpec, ...]:
@@ -178,11 +183,14 @@ def in_words(specs: Iterable[DegradationSpec]) -> str:
 def _parse_one(text: str) -> DegradationSpec:
     """Read `NAME:AMOUNT` or `NAME:LOW-HIGH`."""
     name, colon, amounts = (part.strip() for part in text.partition(":"))
+    if name in PRESETS:
+        meant = PRESETS[name]
+        raise UserError(f"{name} is short for {meant}: write {meant.partition(':')[0]}:AMOUNT")
     if name not in KINDS:
         raise _unknown(name)
     found = _RANGE.fullmatch(amounts)
     if not found:
-        given = f"not {quoted(repr(amounts))}" if colon else "which is missing"
+        given = f"not {quoted(repr(amounts))}" if colon else "and none is given"
         raise _wrong(name, f"a number from {KINDS[name].least:g} to {KINDS[name].most:g}, {given}")
     low, high = found.groups()
     return DegradationSpec(name, float(low), float(high or low))
@@ -192,12 +200,14 @@ def _phrase(spec: DegradationSpec) -> str:
     kind = KINDS[spec.name]
     amounts = (spec.low, spec.high)
     if kind.percent:
-        return kind.words.format(f"{_text(*(100 * a for a in amounts), to=' to ')} %")
-    return kind.words.format(_text(*amounts, to=" to "))
+        amounts = (100 * spec.low, 100 * spec.high)
+    text = " to ".join(f"{amount:g}" for amount in dict.fromkeys(amounts))
+    return kind.words.format(f"{text} %" if kind.percent else text)
 
 
-def _text(low: float, high: float, *, to: str = "-") -> str:
-    return f"{low:g}" if low == high else f"{low:g}{to}{high:g}"
+def _plain(amount: float) -> str:
+    """All digits of a number, as the grammar reads them."""
+    return f"{Decimal(repr(amount)):f}".removesuffix(".0")
 
 
 def _unknown(name: str) -> UserError:

@@ -12,10 +12,10 @@ from ganjax.errors import UserError
 RestorerNetwork = Literal["residual", "unet"]
 PixelLoss = Literal["l1", "l2", "charbonnier"]
 
-PIXELS_PER_BATCH = 16 * 64**2
+PIXELS_PER_BATCH = 4 * 64**2
 MOST_PER_BATCH = 64
 
-_BY_NETWORK = {"residual": {"width": 64, "depth": 10}, "unet": {"width": 32, "depth": 3}}
+_BY_NETWORK = {"residual": {"width": 32, "depth": 10}, "unet": {"width": 16, "depth": 3}}
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,20 @@ class RestorerConfig:
 
     Attributes:
       network: "residual", a stack of convolutions (arXiv 1608.03981), or "unet" (arXiv 1505.04597).
-      width: channels of its layers, at the full size; by default 64, for unet 32.
+      width: channels of its layers, at the full size; by default 32, for unet 16.
       depth: convolutions of "residual", 10 by default; sizes of "unet", 3 by default.
       shuffled: side of the blocks of pixels that "residual" first turns into channels, which makes
-        it as much faster as a block has pixels (arXiv 1710.04026); 1 for none.
+        it as much faster as a block has pixels (arXiv 1710.04026), but learns far more slowly; 1
+        for none.
       pixel_loss: "l1", "l2" or "charbonnier", a smooth l1.
       discriminator_width: channels of its first layer.
       adversarial_loss: of restored images against originals.
       patch: side in pixels of the patches that are trained on; smaller images are seen whole.
       turned: turn and mirror patches at random, which restoration may, unlike classification.
-      batch_size: patches per update; by default 16 of 64 pixels a side, of smaller ones as many
+      batch_size: patches per update; by default 4 of 64 pixels a side, of smaller ones as many
         more as make as many pixels, but 64 at most.
-      learning_rate: of Adam, for the restorer; it falls to 0 along a cosine.
+      learning_rate: of Adam, for the restorer; it rises over the first updates, a fiftieth of
+        all, and falls to 0 along a cosine.
       discriminator_learning_rate: of Adam, for the discriminator.
       ema_decay: per update, of the averaged restorer that images are restored by.
       updates: of each network.
@@ -45,14 +47,14 @@ class RestorerConfig:
     network: RestorerNetwork = "residual"
     width: int | None = None
     depth: int | None = None
-    shuffled: int = 2
+    shuffled: int = 1
     pixel_loss: PixelLoss = "charbonnier"
     discriminator_width: int = 32
     adversarial_loss: LossName = "relativistic"
     patch: int = 64
     turned: bool = True
     batch_size: int | None = None
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     discriminator_learning_rate: float = 2e-4
     ema_decay: float = 0.999
     updates: int = 5000

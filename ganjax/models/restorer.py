@@ -43,17 +43,18 @@ class Restorer(NamedTuple):
 def residual_restorer(
     *,
     channels: int = 1,
-    width: int = 64,
+    width: int = 32,
     depth: int = 10,
-    shuffled: int = 2,
+    shuffled: int = 1,
     bfloat16: bool = False,
 ) -> Restorer:
     """Build a plain stack of 3x3 convolutions that estimates the residual (DnCNN's family).
 
-    Zhang et al. 2017, arXiv 1608.03981; the images are first unshuffled into fewer pixels of more
-    channels, as in FFDNet (arXiv 1710.04026), which costs `shuffled`^2 times less. `depth=17,
-    shuffled=1` has DnCNN's convolutions; its batch normalisation is left out, so that an image is
-    restored the same whatever stood beside it in training.
+    Zhang et al. 2017, arXiv 1608.03981. In place of its batch normalisation there is a way around
+    every two convolutions (arXiv 1512.03385), so that an image is restored the same whatever stood
+    beside it in training. With `shuffled` the images are first turned into fewer pixels of more
+    channels, as in FFDNet (arXiv 1710.04026), which costs `shuffled`^2 times less. `width=64,
+    depth=17` has DnCNN's convolutions.
 
     Args:
       channels: 1 or 3.
@@ -81,7 +82,7 @@ def residual_restorer(
 
 
 def unet_restorer(
-    *, channels: int = 1, width: int = 32, levels: int = 3, bfloat16: bool = False
+    *, channels: int = 1, width: int = 16, levels: int = 3, bfloat16: bool = False
 ) -> Restorer:
     """Build a U-Net (arXiv 1505.04597) that estimates the residual.
 
@@ -159,7 +160,10 @@ class _Residual(nn.Module):
     @nn.compact
     def __call__(self, images: Array, *, train: bool, axis_name: str | None = None) -> Array:
         hidden = shuffle.to_channels(images, self.shuffled)
-        for _ in range(self.depth - 1):
+        hidden = nn.relu(Conv(self.width)(hidden))
+        for _ in range((self.depth - 2) // 2):
+            hidden = _Block(self.width)(hidden)
+        if self.depth % 2:
             hidden = nn.relu(Conv(self.width)(hidden))
         outputs = self.channels * self.shuffled**2
         return shuffle.to_pixels(Conv(outputs, kernel_init=zeros)(hidden), self.shuffled)

@@ -30,7 +30,7 @@ def box(key: Key, image: Array, amount: ArrayLike) -> Array:
     Returns:
       The image, 0 inside the rectangle.
     """
-    return cut(image, box_hole(key, image.shape[:2], amount))
+    return cut(image, box_hole(key, (image.shape[0], image.shape[1]), amount))
 
 
 def strokes(key: Key, image: Array, amount: ArrayLike) -> Array:
@@ -44,7 +44,7 @@ def strokes(key: Key, image: Array, amount: ArrayLike) -> Array:
     Returns:
       The image, 0 under the strokes.
     """
-    return cut(image, stroke_hole(key, image.shape[:2], amount))
+    return cut(image, stroke_hole(key, (image.shape[0], image.shape[1]), amount))
 
 
 def cut(image: Array, hole: Array) -> Array:
