@@ -80,7 +80,7 @@ def keep(
             "seconds_of_training": max(earlier, seconds),
             "published_psnr": PUBLISHED.get(degradation, {}),
             "config": config,
-            "environment": environment.report(),
+            "environment": environment.describe(),
         },
     )
 

@@ -11,7 +11,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from experiments import image_tables, joint_tables
+from experiments import image_tables, joint_tables, restoration_tables
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
@@ -56,6 +56,7 @@ def tables() -> dict[str, str]:
         "sham": image_tables.sham(),
         "joint": joint_tables.joint(),
         "choice": joint_tables.choice(),
+        "restoration": restoration_tables.restoration(),
     }
 
 

@@ -8,8 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ganjax import data, evaluate, metrics, models, ops, report, study, synthesis, training
-    from ganjax.ops import augment, losses, policy, regularizers
+    from ganjax import (
+        data,
+        evaluate,
+        metrics,
+        models,
+        ops,
+        report,
+        restoration,
+        study,
+        synthesis,
+        training,
+    )
+    from ganjax.ops import augment, degrade, losses, policy, regularizers
     from ganjax.synthesis.loading import load
 
 __version__ = "0.1.0"
@@ -17,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "augment",
     "data",
+    "degrade",
     "evaluate",
     "load",
     "losses",
@@ -26,12 +38,13 @@ __all__ = [
     "policy",
     "regularizers",
     "report",
+    "restoration",
     "study",
     "synthesis",
     "training",
 ]
 
-_IN_OPS = ("augment", "losses", "policy", "regularizers")
+_IN_OPS = ("augment", "degrade", "losses", "policy", "regularizers")
 
 
 def __getattr__(name: str):

@@ -95,7 +95,7 @@ def apply(degradations: Degradations, key: Key, images: Array, *, first: ArrayLi
         drawn = list(_drawn(degradations, image_key))
         if len(drawn) < 2:
             return drawn[0].op(*drawn[0].with_image(image)) if drawn else image
-        return _in_random_order(drawn, jax.random.fold_in(image_key, len(drawn)), image)
+        return _in_random_order(drawn, jax.random.fold_in(image_key, 2 * len(drawn)), image)
 
     return jax.vmap(degraded)(jnp.arange(images.shape[0]) + first, images)
 
@@ -145,13 +145,11 @@ class _Drawn(NamedTuple):
 def _drawn(degradations: Degradations, image_key: Key) -> Iterator[_Drawn]:
     """Every degradation with its own key and its amount."""
     for index, (op, low, high) in enumerate(degradations):
-        op_key, amount_key = jax.random.split(jax.random.fold_in(image_key, index))
-        # A fixed amount stays a constant: XLA then computes its matrices once, when compiling.
-        amount = (
-            jnp.float32(low)
-            if low == high
-            else jax.random.uniform(amount_key, minval=low, maxval=high)
-        )
+        op_key = jax.random.fold_in(image_key, 2 * index)
+        amount: ArrayLike = low
+        if low < high:  # what is fixed stays a constant, whose matrices XLA may compute once
+            amount_key = jax.random.fold_in(image_key, 2 * index + 1)
+            amount = jax.random.uniform(amount_key, minval=low, maxval=high)
         yield _Drawn(op, op_key, amount)
 
 

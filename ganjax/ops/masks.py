@@ -15,7 +15,8 @@ from ganjax.typing import Array, Key
 
 _STROKES, _SEGMENTS = 6, 4
 _AREA_OF_A_STROKE = 0.05  # of the image: the more is to be covered, the more strokes there are
-_TURN = 0.7  # standard deviation of the angle between segments, in radians
+_TURN = 1.2  # the largest angle between segments, in radians
+_NUMBERS = 4 + 2 * _SEGMENTS  # drawn for a stroke
 _BISECTIONS = 16
 
 
@@ -72,12 +73,11 @@ def box_hole(key: Key, sides: tuple[int, int], amount: ArrayLike) -> Array:
     Returns:
       bool `[height, width, 1]`.
     """
-    key_shape, key_place = jax.random.split(key)
+    shape, *places = jax.random.uniform(key, (3,))
     area = jnp.maximum(amount, 1e-12)
     least = jnp.maximum(area, jnp.sqrt(area / 2))  # else the other side would be above 1
     most = jnp.minimum(1, jnp.sqrt(area * 2))
-    tall = least * (most / least) ** jax.random.uniform(key_shape)
-    places = jax.random.uniform(key_place, (2,))
+    tall = least * (most / least) ** shape
 
     def covered(side: int, fraction: Array, place: Array) -> Array:
         length = jnp.round(side * fraction)
@@ -93,7 +93,7 @@ def box_hole(key: Key, sides: tuple[int, int], amount: ArrayLike) -> Array:
 def stroke_hole(key: Key, sides: tuple[int, int], amount: ArrayLike) -> Array:
     """Draws free-form brush strokes: bent lines of several widths with round ends.
 
-    After Yu et al. 2019, arXiv 1806.03589, appendix; but the widths are such that the strokes cover
+    After Yu et al. 2019, arXiv 1806.03589; but the widths are such that the strokes cover
     just the area asked for.
 
     Args:
@@ -104,9 +104,10 @@ def stroke_hole(key: Key, sides: tuple[int, int], amount: ArrayLike) -> Array:
     Returns:
       bool `[height, width, 1]`.
     """
-    key_path, key_width = jax.random.split(key)
-    starts, ends = _paths(key_path, sides)
-    widths = jax.random.uniform(key_width, (_STROKES, 1), minval=0.5, maxval=1.5)
+    # All at once: every call of a random number generator is compiled anew.
+    uniform = jax.random.uniform(key, (_STROKES, _NUMBERS))
+    starts, ends = _paths(uniform[:, 1:], sides)
+    widths = 0.5 + uniform[:, :1]
     drawn = jnp.arange(_STROKES)[:, None] < jnp.ceil(jnp.asarray(amount) / _AREA_OF_A_STROKE)
     inverse = jnp.broadcast_to(1 / widths**2, starts.shape[:2])
     weights = jnp.where(drawn, inverse, jnp.inf)
@@ -116,16 +117,14 @@ def stroke_hole(key: Key, sides: tuple[int, int], amount: ArrayLike) -> Array:
     return (distance <= jnp.square(_radius(distance, amount)))[..., None]
 
 
-def _paths(key: Key, sides: tuple[int, int]) -> tuple[Array, Array]:
+def _paths(uniform: Array, sides: tuple[int, int]) -> tuple[Array, Array]:
     """Where each segment of each stroke begins and ends, `[strokes, segments, 2]` in pixels."""
-    key_start, key_heading, key_turn, key_length = jax.random.split(key, 4)
     size = jnp.array(sides, jnp.float32)[None, None]
-    heading = jax.random.uniform(key_heading, (_STROKES, 1), maxval=2 * math.pi)
-    turns = _TURN * jax.random.normal(key_turn, (_STROKES, _SEGMENTS))
-    headings = heading + jnp.cumsum(turns, axis=1)
-    lengths = jax.random.uniform(key_length, headings.shape, minval=0.1, maxval=0.3)
+    start, heading, turns, lengths = jnp.split(uniform, (2, 3, 3 + _SEGMENTS), axis=1)
+    headings = 2 * math.pi * heading + jnp.cumsum(_TURN * (2 * turns - 1), axis=1)
+    lengths = 0.1 + 0.2 * lengths  # of the sides
     steps = lengths[..., None] * jnp.stack([jnp.sin(headings), jnp.cos(headings)], axis=-1)
-    start = jax.random.uniform(key_start, (_STROKES, 1, 2))
+    start = start[:, None]
     corners = jnp.concatenate([start, start + jnp.cumsum(steps, axis=1)], axis=1)
     inside = 1 - jnp.abs(1 - corners % 2)  # what leaves the image comes back mirrored
     corners = inside * size - 0.5

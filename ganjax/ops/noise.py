@@ -1,7 +1,7 @@
 """Random values in the place of an image's own, or added to them.
 
 The contract is that of `ganjax.ops.degrade`: one image, an amount that may be traced, and nothing
-clipped.
+clipped. Random numbers are drawn in one row: over three channels a CPU takes twice as long.
 """
 
 import jax
@@ -27,7 +27,7 @@ def gaussian_noise(key: Key, image: Array, amount: ArrayLike) -> Array:
     Returns:
       The image with noise, not clipped: the mean of a pixel stays what it was.
     """
-    normal = jax.random.normal(key, image.shape)
+    normal = jax.random.normal(key, (image.size,)).reshape(image.shape)
     return (image + amount * _GREY_LEVEL * normal).astype(image.dtype)
 
 
@@ -47,8 +47,9 @@ def poisson_noise(key: Key, image: Array, amount: ArrayLike) -> Array:
     """
     brightness = jnp.maximum((image.astype(jnp.float32) + 1) / 2, 0)
     # Without the last millionth, in which float32 no longer tells probabilities apart.
-    uniform = jax.random.uniform(key, image.shape, minval=1e-6, maxval=1 - 1e-6)
-    noisy = 2 * poisson_quantile(uniform, brightness * amount) / amount - 1
+    uniform = jax.random.uniform(key, (image.size,), minval=1e-6, maxval=1 - 1e-6)
+    counts = poisson_quantile(uniform, brightness.reshape(-1) * amount).reshape(image.shape)
+    noisy = 2 * counts / amount - 1
     return (image + jax.lax.stop_gradient(noisy - image)).astype(image.dtype)
 
 
@@ -64,7 +65,7 @@ def salt_and_pepper(key: Key, image: Array, amount: ArrayLike) -> Array:
     Returns:
       The image, whose gradient is zero where a value is replaced.
     """
-    uniform = jax.random.uniform(key, image.shape)
+    uniform = jax.random.uniform(key, (image.size,)).reshape(image.shape)
     pepper, salt = uniform < amount / 2, uniform > 1 - amount / 2
     return jnp.where(pepper, -1, jnp.where(salt, 1, image)).astype(image.dtype)
 

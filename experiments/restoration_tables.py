@@ -1,0 +1,77 @@
+"""The README's tables of restorations."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+PUBLIC = {
+    "denoise_bsd68_25": "BSD68, noise of sigma 25",
+    "deblock_classic5_10": "classic5, JPEG at quality 10",
+}
+"""Results on the field's own test images."""
+
+
+def restoration() -> str:
+    """Tabulate what restorers gained over degraded images and classical methods."""
+    rows = [row for name, words in PUBLIC.items() if (row := _public(name, words))]
+    rows += _fashion()
+    if not rows:
+        return "No restoration is recorded yet."
+    return "\n".join(
+        [
+            "| images | degraded | best classical | restored (95 %) | accuracy clean, degraded, "
+            "restored | made by |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *rows,
+        ]
+    )
+
+
+def _public(name: str, words: str) -> str | None:
+    file = RESULTS / f"{name}.json"
+    if not file.exists():
+        return None
+    found = json.loads(file.read_text())
+    published = ", ".join(f"{who} {value:.2f}" for who, value in found["published_psnr"].items())
+    minutes = found["seconds_of_training"] / 60
+    return _row(
+        f"[{words}](experiments/results/{name}.json); published: {published}",
+        found,
+        f"`{found['experiment']}`, {minutes:.0f} minutes of training",
+    )
+
+
+def _fashion() -> list[str]:
+    file = RESULTS / "restoration_fashion_mnist.json"
+    if not file.exists():
+        return []
+    found = json.loads(file.read_text())
+    made = "`python -m experiments.restoration_fashion_mnist`"
+    return [
+        _row(f"[Fashion-MNIST, {name}](experiments/results/{file.name})", own, made)
+        for name, own in found["degradations"].items()
+    ]
+
+
+def _row(words: str, found: dict[str, Any], made: str) -> str:
+    methods = found["methods"]
+    degraded = next(own for own in methods if own["kind"] == "degraded")
+    plain = next(own for own in methods if own["kind"] == "restored" and not own["weight"])
+    classical = [own for own in methods if own["kind"] == "classical"]
+    best = max(classical, key=lambda own: own["psnr"]["mean"], default=None)
+    accuracy = ""
+    if found["clean_accuracy"]:
+        parts = (found["clean_accuracy"], degraded["accuracy"], plain["accuracy"])
+        accuracy = ", ".join(f"{own['mean']:.1%}" for own in parts)
+    psnr, ssim = plain["psnr"], plain["ssim"]["mean"]
+    return (
+        f"| {words} | {_figures(degraded)} | {best['name'] + ' ' + _figures(best) if best else ''} "
+        f"| {psnr['mean']:.2f} dB ({psnr['low']:.2f} to {psnr['high']:.2f}) / {ssim:.3f} "
+        f"| {accuracy} | {made} |"
+    )
+
+
+def _figures(own: dict[str, Any]) -> str:
+    return f"{own['psnr']['mean']:.2f} dB / {own['ssim']['mean']:.3f}"
