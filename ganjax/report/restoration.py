@@ -278,7 +278,10 @@ def _cell(told: Told | None, form: Format) -> tuple[str, str]:
 
 
 def _seconds(value: float | None) -> str:
-    return duration(value) if value is not None and there(value) else DASH
+    """Write the time per image, in milliseconds below a second."""
+    if value is None or not there(value):
+        return DASH
+    return duration(value) if value >= 1 else f"{1000 * value:.2g} ms"
 
 
 def tradeoff(r: Results) -> dict[str, Any] | None:

@@ -64,8 +64,9 @@ def shown(
       files: what the images are called.
 
     Returns:
-      Lists of `Shown`: "typical" from the middle, "best" and "worst"; and of `Crops`: "invented",
-      the largest differences first, where there is an adversary.
+      Lists of `Shown`, with the best classical method: "typical" from the middle, "best" and
+      "worst"; and of `Crops`: "invented", the largest differences first, where there is an
+      adversary.
     """
     order = np.argsort(measured.methods[restorers[0]].psnr)
     middle = max(0, len(order) // 2 - ROWS // 2)
@@ -74,8 +75,9 @@ def shown(
         "worst": order[:ROWS],
         "best": order[::-1][:ROWS],
     }
+    names = [*restorers, *_best(list(bench.classical), measured)]
     found: dict[str, list] = {
-        kind: [_image(bench.versions(np.array([row])), restorers, files) for row in rows]
+        kind: [_image(bench.versions(np.array([row])), names, files) for row in rows]
         for kind, rows in chosen.items()
     }
     if len(restorers) > 1:
@@ -87,8 +89,13 @@ def shown(
     return found
 
 
-def _image(own: Versions, restorers: Sequence[str], files: Sequence[str]) -> Shown:
-    made = {name: images[0] for name, images in own.made.items()}
+def _best(classical: Sequence[str], measured: Measured) -> list[str]:
+    """Return the classical method of the highest mean PSNR, where there is any."""
+    return sorted(classical, key=lambda name: -measured.methods[name].psnr.mean())[:1]
+
+
+def _image(own: Versions, names: Sequence[str], files: Sequence[str]) -> Shown:
+    made = {name: own.made[name][0] for name in (DEGRADED, *names)}
     original = own.originals[0]
     decibels = {name: float(psnr(image, original)[0]) for name, image in made.items()}
     return Shown(
