@@ -35,7 +35,7 @@ class Examination:
     """What was found in a folder.
 
     Attributes:
-      kind: "study" or "train".
+      kind: "study", "train" or "restore train".
       state: "finished", "stopped", or "running" with who runs it.
       findings: everything that was looked at.
       advice: what to type.
@@ -56,7 +56,7 @@ def examine(run: Path) -> Examination:
     """Verify everything in a run's folder, and leave it as it is.
 
     Args:
-      run: the --out of a `ganjax train` or `ganjax study`.
+      run: the --out of a `ganjax train`, `ganjax restore train` or `ganjax study`.
 
     Raises:
       UserError: it is no run's folder.
@@ -66,24 +66,36 @@ def examine(run: Path) -> Examination:
     owner = lock.owner(run)
     if not config.exists() and owner is None and not (run / LOCK).exists():
         raise UserError(f"{run} is no ganjax run: give the --out of a 'ganjax train' or 'study'")
-    study = config.exists() and "replicates" in config.read_text()
-    result = run / ("results.json" if study else "overview.png")
+    kind, results = _kind(config)
     findings = tuple(_findings(run))
     if owner is not None:
         state, advice = f"running ({owner})", "wait, or stop it with Ctrl-C: its state is saved"
-    elif result.exists():
+    elif all((run / result).exists() for result in results):
         state, advice = "finished", "nothing is left to do"
     else:
-        state, advice = "stopped", f"to go on: {_command(run, study)}"
-    return Examination("study" if study else "train", state, findings, advice)
+        state, advice = "stopped", f"to go on: {_command(run, kind)}"
+    return Examination(kind, state, findings, advice)
 
 
-def _command(run: Path, study: bool) -> str:
+def _kind(config: Path) -> tuple[str, list[str]]:
+    """Return what kind of run it is, and the files that it has when it is finished."""
+    try:
+        found = json.loads(config.read_text())
+    except (OSError, ValueError):
+        found = {}
+    if "replicates" in found:
+        return "study", ["results.json"]
+    if "adversarial_weights" in found:
+        weights = found["adversarial_weights"]
+        return "restore train", [f"weight-{weight:g}/history.json" for weight in weights]
+    return "train", ["overview.png"]
+
+
+def _command(run: Path, kind: str) -> str:
     try:
         return (run / COMMAND).read_text().strip()
     except OSError:
-        verb = "study" if study else "train"
-        return f"ganjax {verb} SOURCE --out {shlex.quote(str(run))}, with the flags it was given"
+        return f"ganjax {kind} SOURCE --out {shlex.quote(str(run))}, with the flags it was given"
 
 
 def _findings(run: Path) -> Iterator[Finding]:

@@ -76,6 +76,13 @@ def test_one_restorer_without_and_one_with_an_adversary_are_trained(run):
     assert Image.open(sheets[-1]).size == (16 * 2, 16 * 3)  # 2 tiles of the image that watches
 
 
+def test_the_doctor_finds_it_whole_and_finished(run, capsys):
+    cli.main(["doctor", str(run)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "a restore train, finished" in said
+    assert "damaged" not in said
+
+
 def test_the_weights_can_be_read_by_others(run):
     about = json.loads((run / "weight-0" / "weights.json").read_text())
     assert about["facts"]["degradation"] == "noise:60"
