@@ -55,11 +55,22 @@ def main() -> None:
              "--adversarial-weights", "--restorer.updates", str(args.updates),
              *(word for word in more if word != "--"), "--out", str(out)]  # fmt: skip
     began = perf_counter()
-    command_line(train)
-    seconds = perf_counter() - began
+    try:
+        command_line(train)
+    finally:  # a training that is cut goes on another time
+        seconds = _spent(out, perf_counter() - began)
     evaluate = ["restore", "evaluate", str(out), f"folder:{args.data}/{test}"]
     command_line(evaluate)
     keep(out, name, train, evaluate, seconds, degradation)
+
+
+def _spent(out: Path, seconds: float) -> float:
+    """Add the time of a call to that of those before; return the sum."""
+    file = out / "seconds.json"
+    seconds += json.loads(file.read_text()) if file.exists() else 0.0
+    if (out / "config.json").exists():  # else nothing has begun
+        write_json_atomically(file, seconds)
+    return seconds
 
 
 def keep(
@@ -67,9 +78,6 @@ def keep(
 ) -> None:
     """Copy what was found to the results, with how it was made."""
     found = json.loads((out / "evaluation" / "results.json").read_text())
-    timed = out / "seconds.json"
-    earlier = json.loads(timed.read_text()) if timed.exists() else 0.0
-    write_json_atomically(timed, max(earlier, seconds))
     config = json.loads((out / "config.json").read_text())
     write_json_atomically(
         RESULTS / f"{name}.json",
@@ -77,7 +85,7 @@ def keep(
             **found,
             "commands": [shlex.join(["ganjax", *own]) for own in (train, evaluate)],
             "experiment": shlex.join(["python", "-m", "experiments.denoise_bsd68", *sys.argv[1:]]),
-            "seconds_of_training": max(earlier, seconds),
+            "seconds_of_training": seconds,
             "published_psnr": PUBLISHED.get(degradation, {}),
             "config": config,
             "environment": environment.describe(),

@@ -288,7 +288,7 @@ def restoration(
             training.adam(config.discriminator_learning_rate),
         )
     rate = optax.warmup_cosine_decay_schedule(
-        0.0, config.learning_rate, max(1, config.updates // WARM_UP), config.updates
+        0.0, config.learning_rate, max(1, config.updates // WARM_UP), max(2, config.updates)
     )
     return training.restoration(
         restorer(config, channels),

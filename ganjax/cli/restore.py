@@ -59,8 +59,9 @@ class Train(RestorationConfig, Upkeep):
 
     def run(self, command: str) -> None:
         """Do it."""
+        from ganjax.progress import Silent
         from ganjax.restoration import train_run
-        from ganjax.training import sharding
+        from ganjax.training import distributed, sharding
 
         config = only(RestorationConfig, self)
         if self.dry_run:
@@ -73,8 +74,10 @@ class Train(RestorationConfig, Upkeep):
             shard_state=self.shard_state,
             upkeep=only(Upkeep, self),
             command=command,
-            progress=Terminal(),
+            progress=Terminal() if distributed.is_first() else Silent(),
         )
+        if not distributed.is_first():
+            return
         for own in found:
             print(_in_words(own))
         print(f"{quoted(self.out)}: trained. Next: ganjax restore evaluate {self.out} SOURCE")

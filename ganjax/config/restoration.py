@@ -150,6 +150,6 @@ class RestorationConfig:
                 f"validation_fraction must be between 0 and 1, not {self.validation_fraction}"
             )
         weights = tuple(sorted({0.0, *self.adversarial_weights}))
-        if not 0 <= weights[0] <= weights[-1] < float("inf"):
+        if not all(0 <= weight < float("inf") for weight in weights):  # nor where one is no number
             raise UserError(f"--adversarial-weights must be at least 0, not {weights}")
         object.__setattr__(self, "adversarial_weights", weights)

@@ -6,6 +6,7 @@ RUN/watched.npz   patches of those, which the training was watched by
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,14 +38,15 @@ class About(NamedTuple):
 
 def same_source(one: str, other: str) -> bool:
     """Say whether two names are of one source: paths that lead to one place are."""
-
-    def resolved(source: str) -> str:
-        kind, _, path = source.partition(":")
-        if kind in ("folder", "zip", "npz"):
-            return f"{kind}:{Path(path).expanduser().resolve()}"
-        return source
-
     return resolved(one) == resolved(other)
+
+
+def resolved(source: str) -> str:
+    """Return a source by its whole path, so that it is found from any folder."""
+    kind, _, path = source.partition(":")
+    if kind in ("folder", "zip", "npz"):
+        return f"{kind}:{Path(path).expanduser().resolve()}"
+    return source
 
 
 def write_about(run: Path, about: About) -> None:
@@ -67,7 +69,7 @@ def read_about(run: Path) -> About:
         with np.load(Path(run) / PATCHES, allow_pickle=False) as file:
             watched = file["watched"]
         return About(**{**words, "held_out": tuple(words["held_out"])}, watched=watched)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{quoted(run)} does not tell what it was trained on ({error}): run its 'ganjax "
             "restore train' again"

@@ -3,6 +3,7 @@
 OUT/results.json   what was found, with intervals over images
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 from ganjax import recipe
 from ganjax.config import degradation_in_words, parse_degradation
 from ganjax.data.atomic import write_json_atomically
+from ganjax.errors import UserError
 from ganjax.metrics.image import psnr, ssim
 from ganjax.progress import Progress, Silent
 from ganjax.restoration.baselines import baselines_for, left_out
@@ -21,6 +23,9 @@ from ganjax.restoration.results import Measured, Measures, name_of, summarise
 from ganjax.restoration.shown import shown
 from ganjax.restoration.trained import load, weights_in
 from ganjax.restoration.views import View, view_of
+
+POINTWISE = ("noise", "poisson", "salt-pepper")
+"""Degradations of each pixel by itself, whatever lies around it."""
 
 
 class Evaluated(NamedTuple):
@@ -87,8 +92,14 @@ def evaluate(
         choosers = Bench(found.choosers, degrade, jax.random.fold_in(key, 1), {}, {})
         methods = baselines_for(specs, validation=_pairs(choosers))
     by_name = {own.name: own.restore for own in methods}
-    bench = Bench(found.images, degrade, key, restorers, by_name)
-    view = view_of(found, data_dir, progress)
+    pointwise = all(spec.name in POINTWISE for spec in specs)
+    bench = Bench(found.images, degrade, key, restorers, by_name, pointwise)
+    try:
+        view = view_of(found, data_dir, progress)
+    except UserError as error:  # images of another size than the classifier's, say
+        reasons = (*found.notes, f"no classifier judges: {error}")
+        found = replace(found, labels=None, classes_from=None, notes=reasons)
+        view = view_of(found, data_dir, progress)
     measured = _measure(bench, view, found.labels, progress)
     told = {
         "source": source,
@@ -103,7 +114,11 @@ def evaluate(
         "weights_sha256": {name: own.checksum() for name, own in restorers.items()},
     }
     weights = {name: own.description.weight for name, own in restorers.items()}
-    notes = [*found.notes, *(left_out(specs) if classical else ())]
+    extra = []
+    if specs != parse_degradation(described.degradation):
+        trained_for = degradation_in_words(parse_degradation(described.degradation))
+        extra = [f"the restorers were trained to undo another degradation: {trained_for}"]
+    notes = [*found.notes, *extra, *(left_out(specs) if classical else ())]
     told |= summarise(measured, found, weights, bench.seconds, notes)
     pictures = shown(bench, measured, list(restorers), found.files)
     write_json_atomically(out / "results.json", told)

@@ -23,7 +23,8 @@ PIXELS = 2**18
 """Of a batch, at most, or one image."""
 
 MOST_SHAPES = 8
-"""Sizes of images that programs are compiled for; where there are more, images lie on canvases."""
+"""Sizes of images that programs are compiled for; where there are more, images are restored
+in tiles of few shapes, one by one, and degraded on canvases where that changes nothing."""
 
 CANVAS = 64
 """Sides of canvases are multiples of it, in pixels."""
@@ -55,6 +56,7 @@ class Bench:
       key: of the degradation.
       restorers: by name.
       classical: by name, of one image: float in [-1, 1], not clipped, to uint8.
+      pointwise: whether it degrades each pixel by itself, so that images may lie on canvases.
       seconds: of each method, the time that each call took per image, the first of a size left out.
     """
 
@@ -63,18 +65,20 @@ class Bench:
     key: Key
     restorers: Mapping[str, TrainedRestorer]
     classical: Mapping[str, Callable[[np.ndarray], np.ndarray]]
+    pointwise: bool = False
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.shapes = list(dict.fromkeys(image.shape for image in self.images))
+        self.shapes: dict[tuple[int, ...], list[int]] = {}
+        for row, image in enumerate(self.images):
+            self.shapes.setdefault(image.shape, []).append(row)
         self._compiled = jax.jit(partial(_degraded, self.degrade))
         self._met: set[tuple] = set()
 
     def parts(self) -> Iterator[np.ndarray]:
         """Go through all images: the numbers of some of one size at a time."""
-        for shape in self.shapes:
-            rows = np.array([r for r, image in enumerate(self.images) if image.shape == shape])
-            size = self._batch(shape)
+        for shape, numbers in self.shapes.items():
+            rows, size = np.array(numbers), self._batch(shape)
             yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
     def versions(self, rows: np.ndarray) -> Versions:
@@ -89,13 +93,17 @@ class Bench:
         return Versions(rows, originals, degraded, made)
 
     def _batch(self, shape: tuple[int, ...]) -> int:
-        return max(1, PIXELS // (shape[0] * shape[1]))
+        return 1 if self._many else max(1, PIXELS // (shape[0] * shape[1]))
+
+    @property
+    def _many(self) -> bool:
+        return len(self.shapes) > MOST_SHAPES
 
     def _degrade(self, rows: np.ndarray, originals: np.ndarray) -> np.ndarray:
         """Degrade images, on canvases where they are of many sizes."""
         count, height, width, _ = originals.shape
         tall, wide = height, width
-        if len(self.shapes) > MOST_SHAPES:
+        if self._many and self.pointwise:
             tall, wide = (-(-side // CANVAS) * CANVAS for side in (height, width))
         missing = self._batch(originals.shape[1:]) - count
         canvas = np.pad(
@@ -108,8 +116,8 @@ class Bench:
     def _restored(self, restorer: TrainedRestorer, degraded: np.ndarray) -> np.ndarray:
         """Restore images of one size: together, or in tiles where they are large or of many."""
         count, height, width, _ = degraded.shape
-        if height * width > PIXELS or len(self.shapes) > MOST_SHAPES:
-            network, few = restorer.as_network(), len(self.shapes) > MOST_SHAPES
+        if height * width > PIXELS or self._many:
+            network, few = restorer.as_network(), self._many
             own = [restore_image(network, image, few_shapes=few) for image in degraded]
             return np.stack(own)
         missing = self._batch(degraded.shape[1:]) - count
@@ -122,8 +130,10 @@ class Bench:
         """Restore, and note the time per image; a shape's first call of a network compiles it."""
         start = perf_counter()
         found = restore(degraded)
-        taken = (perf_counter() - start) / len(found)
-        if (met := (name, found.shape[1:])) in self._met or name in self.classical:
+        classical = name in self.classical
+        done = len(found) if classical else self._batch(found.shape[1:])  # the batch is filled up
+        taken = (perf_counter() - start) / done
+        if (met := (name, found.shape[1:])) in self._met or classical:
             self.seconds.setdefault(name, []).append(taken)
         self._met.add(met)
         return found

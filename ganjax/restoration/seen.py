@@ -1,16 +1,18 @@
 """What a classifier of the originals sees of images: for the feature loss, and to judge by."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ganjax import models
 from ganjax.config import Reading
 from ganjax.data import sources, splits
+from ganjax.data.hashes import pixel_hashes
 from ganjax.data.loader import LARGEST, pad_to_power_of_two
 from ganjax.errors import UserError, quoted
 from ganjax.evaluate.features import Features, train_features
@@ -36,6 +38,7 @@ def train_classifier(
     *,
     data_dir: str | None = None,
     place: Path | None = None,
+    without: Sequence[np.ndarray] = (),
     progress: Progress,
 ) -> Features:
     """Train a classifier on a source's originals, with the features before its last layer.
@@ -45,6 +48,7 @@ def train_classifier(
       shape: height, width and channels of these.
       data_dir: where prepared TFDS sets are.
       place: folder that its weights are kept in; by default one of the cache.
+      without: images that it must not learn from, uint8 `[height, width, channels]` each.
       progress: where to tell how far it is.
 
     Raises:
@@ -63,6 +67,9 @@ def train_classifier(
             f"{quoted(source)} has images of several sizes: a classifier needs images of one size, "
             f"of at most {LARGEST} pixels a side"
         )
+    if len(without):
+        others = ~np.isin(pixel_hashes(train.images), pixel_hashes(np.stack(without)))
+        train = train.take(np.flatnonzero(others))
     padded = replace(train, images=pad_to_power_of_two(train.images))
     fit, validation = splits.hold_out(padded, VALIDATION, seed=0)
     return train_features(fit, validation, place=place, progress=progress)

@@ -114,8 +114,8 @@ def _crops(own: Versions, restorers: Sequence[str], files: Sequence[str]) -> Cro
     _, plain, adversarial = (_error(version, original) for version in versions)
     height, width = original.shape[:2]
     tall, wide = min(CROP, height), min(CROP, width)
-    windows = np.lib.stride_tricks.sliding_window_view(adversarial - plain, (tall, wide))
-    sums = windows.sum(axis=(2, 3))
+    below = np.pad(adversarial - plain, ((1, 0), (1, 0))).cumsum(0).cumsum(1)  # whole numbers
+    sums = below[tall:, wide:] - below[:-tall, wide:] - below[tall:, :-wide] + below[:-tall, :-wide]
     top, left = np.unravel_index(int(sums.argmax()), sums.shape)
     cut = (slice(top, top + tall), slice(left, left + wide))
     return Crops(files[own.rows[0]], original[cut], *(version[cut] for version in versions))

@@ -34,9 +34,10 @@ from ganjax.data.natural import (
     too_small,
     training_tiles,
 )
+from ganjax.errors import UserError, quoted
 from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
-from ganjax.restoration.about import About, write_about
+from ganjax.restoration.about import About, read_about, resolved, write_about
 from ganjax.restoration.description import Description
 from ganjax.restoration.seen import train_classifier
 from ganjax.restoration.trained import WATCHED, TrainedRestorer, folder_of, train_in
@@ -45,6 +46,10 @@ from ganjax.training.sharding import check_batch
 
 SMALLEST = 16
 """Height and width in pixels below which images do not decide how large patches are."""
+
+
+LEAST_PATCH = 8
+"""Side in pixels of the smallest patch."""
 
 
 class Prepared(NamedTuple):
@@ -123,15 +128,20 @@ def _train(
     if mesh is not None:
         assert restorer.batch_size is not None
         check_batch(restorer.batch_size, mesh, option="--restorer.batch-size")
+    about = About(
+        resolved(config.source),
+        config.data_dir and str(Path(config.data_dir).expanduser().resolve()),
+        images.split,
+        prepared.held_out.files,
+        prepared.watched,
+    )
+    together(lambda: _check_same(out, about) if is_first() else None)
     if is_first():
         write_json_atomically(out / "config.json", to_json(config))
         if command:
             write_bytes_atomically(out / COMMAND, f"{command}\n".encode())
         quarantine.write(out, prepared.bad)
-        held_out, watched = prepared.held_out, prepared.watched
-        write_about(
-            out, About(config.source, config.data_dir, images.split, held_out.files, watched)
-        )
+        write_about(out, about)
     for line in _in_words(config, prepared, channels):
         progress.say(line)
     features = together(lambda: _features(config, images.images[0].shape, out, progress))
@@ -157,6 +167,20 @@ def _train(
             write_json_atomically(folder / "history.json", history)
         found.append(trained)
     return found
+
+
+def _check_same(out: Path, about: About) -> None:
+    """Raise where a run began with other images: it would be evaluated on some of those."""
+    try:
+        earlier = read_about(out)
+    except UserError:  # a new run, or what it told is damaged
+        return
+    same = earlier.held_out == about.held_out and np.array_equal(earlier.watched, about.watched)
+    if not same and any(out.glob("weight-*/checkpoints/*")):
+        raise UserError(
+            f"{quoted(about.source)} has other images than when {quoted(out)} began: give a new "
+            "folder with --out"
+        )
 
 
 def _features(
@@ -194,6 +218,11 @@ def _read(config: RestorationConfig, progress: Progress) -> NaturalImages:
 def _prepare(config: RestorationConfig, images: NaturalImages) -> Prepared:
     """Cut the images into what is trained on and what watches."""
     sides = images.shorter_sides
+    if max(sides) < LEAST_PATCH:
+        raise UserError(
+            f"{quoted(config.source)} has no image of at least {LEAST_PATCH}x{LEAST_PATCH} pixels, "
+            "the smallest patch that is trained on: give larger images"
+        )
     restorer = config.restorer.for_images(int(sides[sides >= min(SMALLEST, max(sides))].min()))
     patch = restorer.patch
     bad = too_small(images, patch=patch)

@@ -8,7 +8,8 @@ RUN/weight-0/, RUN/weight-0.003/ ...    one for each adversarial weight, and in 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ class TrainedRestorer:
 
 def folder_of(run: Path, weight: float) -> Path:
     """Return where the restorer of an adversarial weight is."""
-    return Path(run) / f"weight-{weight:g}"
+    return Path(run) / f"weight-{float(weight)!r}".removesuffix(".0")
 
 
 def weights_in(run: Path) -> list[float]:
@@ -126,7 +127,8 @@ def weights_in(run: Path) -> list[float]:
     found = []
     for file in Path(run).glob(f"weight-*/{descriptions.FILE}"):
         if (file.parent / "checkpoints").is_dir():
-            found.append(float(file.parent.name.removeprefix("weight-")))
+            with suppress(ValueError):  # somebody's copy of one
+                found.append(float(file.parent.name.removeprefix("weight-")))
     if not found:
         raise UserError(
             f"{quoted(run)} holds no trained restorer: give the --out of a 'ganjax restore train'"
@@ -238,7 +240,8 @@ def load(
             f"{' or '.join(f'{own:g}' for own in there)}"
         )
     folder = folder_of(run, weight)
-    description = descriptions.read(folder)
+    # The feature loss is of the training alone: what it needs may be gone
+    description = replace(descriptions.read(folder), features=None)
     like = jax.eval_shape(descriptions.functions(description).init, jax.random.key(0))
     store = Checkpoints(folder / "checkpoints", say=say)
     try:
@@ -247,6 +250,9 @@ def load(
         raise UserError(f"{folder}: {error}; run its 'ganjax restore train' again") from None
     finally:
         store.close()
+    done, wanted = int(found.state.state.step), description.config.updates
+    if done < wanted:
+        say(f"{quoted(folder)} is not finished: {done:,} of {wanted:,} updates")
     network = recipe.restorer(description.config, description.channels)
     record = found.record
     return TrainedRestorer(

@@ -34,6 +34,9 @@ def view_of(originals: Originals, data_dir: str | None, progress: Progress) -> V
       originals: what is evaluated on.
       data_dir: where prepared TFDS sets are.
       progress: where to tell how far it is.
+
+    Raises:
+      UserError: no classifier can be trained on the source of the labels.
     """
     if originals.labels is None or originals.classes_from is None:
         return View(
@@ -42,7 +45,11 @@ def view_of(originals: Originals, data_dir: str | None, progress: Progress) -> V
             lambda images: Seen(np.zeros((len(images), 0), np.float32), None),
         )
     classifier = train_classifier(
-        originals.classes_from, originals.images[0].shape, data_dir=data_dir, progress=progress
+        originals.classes_from,
+        originals.images[0].shape,
+        data_dir=data_dir,
+        without=originals.images if originals.within else (),
+        progress=progress,
     )
 
     def see(images: np.ndarray) -> Seen:

@@ -87,7 +87,7 @@ def _kind(config: Path) -> tuple[str, list[str]]:
         return "study", ["results.json"]
     if "adversarial_weights" in found:
         weights = found["adversarial_weights"]
-        return "restore train", [f"weight-{weight:g}/history.json" for weight in weights]
+        return "restore train", [f"{_restorer(weight)}/history.json" for weight in weights]
     return "train", ["overview.png"]
 
 
@@ -136,3 +136,8 @@ def _wrong(path: Path) -> str | None:
     except (OSError, ValueError, UserError, zipfile.BadZipFile) as error:
         return str(error).splitlines()[0] or type(error).__name__
     return ""
+
+
+def _restorer(weight: float) -> str:
+    """Name the folder of a weight's restorer, as `ganjax.restoration.trained.folder_of` does."""
+    return f"weight-{float(weight)!r}".removesuffix(".0")

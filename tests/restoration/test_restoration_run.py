@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -205,13 +206,77 @@ def test_another_configuration_is_refused(run, folder, capsys):
     assert "degradation: noise:60, not blur:1" in line
 
 
-def test_a_folder_that_does_not_tell_what_it_was_trained_on_is_refused(run, folder, tmp_path):
+@pytest.mark.parametrize("content", [b"damaged", b"PK\x03\x04 cut"])
+def test_a_folder_that_does_not_tell_what_it_was_trained_on_is_refused(run, tmp_path, content):
     from ganjax.restoration.about import read_about
 
     shutil.copytree(run, tmp_path / "copy")
-    (tmp_path / "copy" / "watched.npz").write_bytes(b"damaged")
+    (tmp_path / "copy" / "watched.npz").write_bytes(content)
     with pytest.raises(UserError, match="run its 'ganjax restore train' again"):
         read_about(tmp_path / "copy")
+
+
+def test_a_grey_restorer_of_labelled_photos_is_evaluated_on_those_it_has_not_seen(
+    tmp_path, capsys, monkeypatch
+):
+    """In colour, of several sizes, of which no classifier sees the whole; and one that is tiny."""
+    monkeypatch.chdir(tmp_path)
+    for n in range(20):
+        file = tmp_path / "photos" / "ab"[n % 2] / f"{n}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        layers = [scene(3 * n + layer, 20 + n % 3, 30) for layer in range(3)]
+        Image.fromarray(np.stack(layers, axis=-1)).save(file)
+    arguments = ["train", "folder:photos", *DEGRADED, *FLAGS, "--adversarial-weights", "--channels",
+                 "1", "--restorer.updates", "1", "--validation-fraction", "0.3"]  # fmt: skip
+    cli.main(["restore", *arguments, "--out", "run"])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    said = ["--degradation", "strokes:0.2", "--no-classical"]
+    cli.main(["restore", "evaluate", "../run", "folder:../photos", *said])
+    found = json.loads((tmp_path / "run" / "evaluation" / "results.json").read_text())
+    assert found["images"] == 6
+    assert found["channels"] == 1
+    assert "clean_accuracy" not in found or found["clean_accuracy"] is None
+    assert any("another degradation: Gaussian noise of sigma 60" in n for n in found["notes"])
+    line = refusal(capsys, "evaluate", "../run", "folder:../photos", "--images", "0")
+    assert "--images must be at least 1" in line
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()
+    for n, side in enumerate((5, 12)):
+        Image.fromarray(scene(n, side, 12)).save(tmp_path / "small" / f"{n}.png")
+    cli.main(["restore", "evaluate", "run", "folder:small", "--no-classical", "--out", "out"])
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert found["images"] == 1
+    assert any("left out: 1 images" in note for note in found["notes"])
+    (tmp_path / "photos" / "a" / "0.png").unlink()
+    line = refusal(capsys, *arguments, "--out", "run")
+    assert "has other images than when" in line
+
+
+def test_images_smaller_than_any_patch_are_refused(tmp_path, capsys):
+    for n in range(3):
+        Image.fromarray(scene(n, 5, 5)).save(tmp_path / f"{n}.png")
+    line = refusal(capsys, "train", f"folder:{tmp_path}", *DEGRADED, "--out", str(tmp_path / "x"))
+    assert "no image of at least 8x8 pixels" in line
+
+
+def test_a_weight_that_is_no_number_is_refused():
+    with pytest.raises(UserError, match="must be at least 0"):
+        RestorationConfig("digits", "noise:25", adversarial_weights=(float("nan"), 0.01))
+
+
+def test_images_of_many_sizes_are_degraded_as_each_by_itself():
+    from ganjax import recipe
+    from ganjax.config import parse_degradation
+    from ganjax.restoration.judging import MOST_SHAPES, Bench
+
+    images = [np.full((20 + n, 24, 1), 200, np.uint8) for n in range(MOST_SHAPES + 1)]
+    degrade = recipe.degrade_by(parse_degradation("box:0.25"))
+    bench = Bench(images, degrade, jax.random.key(0), {}, {})
+    holes = [(bench.versions(rows).degraded == 0).mean() for rows in bench.parts()]
+    assert len(holes) == len(images)
+    np.testing.assert_allclose(holes, 0.25, atol=0.05)
 
 
 def test_labels_tell_what_it_is_worth_to_a_classifier(tmp_path, capsys):
@@ -222,6 +287,7 @@ def test_labels_tell_what_it_is_worth_to_a_classifier(tmp_path, capsys):
               "--adversarial-weights", "--out", str(run)])  # fmt: skip
     assert weights_in(run) == [0.0]
     assert "feature_loss" in load(run).history
+    (run / "features").rename(tmp_path / "gone")  # only the training needs it
     assert "dB" in capsys.readouterr().out
     cli.main(["restore", "evaluate", str(run), "digits", "--out", str(out)])
     found = json.loads((out / "results.json").read_text())
