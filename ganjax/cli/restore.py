@@ -1,5 +1,6 @@
 """`ganjax restore`: train, apply, evaluate."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -49,7 +50,7 @@ class Train(RestorationConfig, Upkeep):
     degradation: str
     """What is to be undone."""
     out: Path
-    """The run's folder; created, or continued. Several processes must share it."""
+    """The run's folder; created, or continued."""
     devices: int | None = None
     """Devices that each batch is spread over; by default all that JAX sees."""
     shard_state: bool = False
@@ -80,8 +81,9 @@ class Train(RestorationConfig, Upkeep):
             return
         for own in found:
             print(_in_words(own))
-        print(f"{quoted(self.out)}: trained. Next: ganjax restore evaluate {self.out} SOURCE")
-        print(f"or: ganjax restore apply {self.out} folder:PATH --out restored")
+        run = shlex.quote(str(self.out))
+        print(f"{quoted(self.out)}: trained. Next: ganjax restore evaluate {run} SOURCE")
+        print(f"or: ganjax restore apply {run} folder:PATH --out restored")
 
 
 def _in_words(own: "TrainedRestorer") -> str:

@@ -30,9 +30,7 @@ def build(results: Mapping[str, Any], pictures: Mapping[str, np.ndarray] | None 
         "without": decisive.get("baseline", "classical"),
         "with": decisive.get("arm", "both"),
         "arms": answer.arms(r),
-        "comparisons": [
-            own for metric in words.METRICS if (own := answer.comparisons(r, metric))
-        ],
+        "comparisons": [own for metric in words.METRICS if (own := answer.comparisons(r, metric))],
         "pictures": evidence.pictures(r, pictures or {}),
         "kept": samples.kept(r, pictures or {}),
         "copies": samples.copies(r, pictures or {}),

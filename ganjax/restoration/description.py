@@ -79,11 +79,16 @@ def read(folder: Path) -> Description:
         raise UserError(
             f"{quoted(folder)} holds no restorer: give the --out of a 'ganjax restore train'"
         )
-    found = json.loads(file.read_text())
     names = ("degradation", "weight", "feature_weight", "features", "channels", "source")
-    return Description(
-        config=RestorerConfig(**found["config"]), **{name: found[name] for name in names}
-    )
+    try:
+        found = json.loads(file.read_text())
+        return Description(
+            config=RestorerConfig(**found["config"]), **{name: found[name] for name in names}
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{quoted(file)} is damaged ({error}): run its 'ganjax restore train' again"
+        ) from None
 
 
 @cache

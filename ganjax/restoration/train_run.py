@@ -44,8 +44,8 @@ from ganjax.restoration.trained import WATCHED, TrainedRestorer, folder_of, trai
 from ganjax.training.distributed import is_first, together
 from ganjax.training.sharding import check_batch
 
-SMALLEST = 16
-"""Height and width in pixels below which images do not decide how large patches are."""
+FEW = 0.05
+"""Part of the images, the smallest ones, that may be left out so that patches are larger."""
 
 
 LEAST_PATCH = 8
@@ -144,7 +144,7 @@ def _train(
         write_about(out, about)
     for line in _in_words(config, prepared, channels):
         progress.say(line)
-    features = together(lambda: _features(config, images.images[0].shape, out, progress))
+    features = together(lambda: _features(config, images, prepared.held_out, out, progress))
     found = []
     for weight in config.adversarial_weights:
         own, folder = (config.feature_weight, features), folder_of(out, weight)
@@ -184,7 +184,11 @@ def _check_same(out: Path, about: About) -> None:
 
 
 def _features(
-    config: RestorationConfig, shape: tuple[int, ...], out: Path, progress: Progress
+    config: RestorationConfig,
+    images: NaturalImages,
+    held_out: NaturalImages,
+    out: Path,
+    progress: Progress,
 ) -> str | None:
     """Train the classifier of the feature loss; return the folder of its weights."""
     if not config.feature_weight:
@@ -192,7 +196,12 @@ def _features(
     folder = out / "features"
     if is_first():
         train_classifier(
-            config.source, shape, data_dir=config.data_dir, place=folder, progress=progress
+            config.source,
+            images.images[0].shape,
+            data_dir=config.data_dir,
+            place=folder,
+            without=held_out.images,
+            progress=progress,
         )
     return str(folder)
 
@@ -223,7 +232,8 @@ def _prepare(config: RestorationConfig, images: NaturalImages) -> Prepared:
             f"{quoted(config.source)} has no image of at least {LEAST_PATCH}x{LEAST_PATCH} pixels, "
             "the smallest patch that is trained on: give larger images"
         )
-    restorer = config.restorer.for_images(int(sides[sides >= min(SMALLEST, max(sides))].min()))
+    smallest = int(np.quantile(sides, FEW, method="lower"))
+    restorer = config.restorer.for_images(max(smallest, LEAST_PATCH))
     patch = restorer.patch
     bad = too_small(images, patch=patch)
     if bad and config.on_bad == "fail":
@@ -270,4 +280,16 @@ def _in_words(config: RestorationConfig, prepared: Prepared, channels: int) -> l
         f"degradation: {degradation_in_words(parse_degradation(config.degradation))}",
         f"restorers: without an adversary{beside}",
         prepared.restorer.in_words(),
+        *_too_far(prepared.restorer, channels),
+    ]
+
+
+def _too_far(restorer: RestorerConfig, channels: int) -> list[str]:
+    """Say so where a network sees farther than its patches reach."""
+    seen = 2 * recipe.restorer(restorer, channels).radius + 1
+    if seen <= restorer.patch:
+        return []
+    return [
+        f"an output pixel sees {seen}x{seen} pixels, more than a patch: a smaller "
+        "--restorer.depth does as well on such images"
     ]
