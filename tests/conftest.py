@@ -8,8 +8,22 @@ os.environ["XLA_FLAGS"] = (
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
+import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_are_kept_by_who_asks_for_it():
+    """What the command line sets for JAX, the cache of compiled programs, ends with the module.
+
+    Writing programs there has crashed a worker in the middle of thousands of tests.
+    """
+    yield
+    if jax.config.jax_compilation_cache_dir is not None:
+        jax.config.update("jax_compilation_cache_dir", None)
+        compilation_cache.reset_cache()
 
 
 LONGEST = ("test_survive.py", "test_distributed.py", "test_study_run.py", "test_resume.py")
