@@ -48,7 +48,7 @@ def _fashion() -> list[str]:
     if not file.exists():
         return []
     found = json.loads(file.read_text())
-    made = "`python -m experiments.restoration_fashion_mnist`"
+    made = f"`{found['experiment']}`"
     return [
         _row(f"[Fashion-MNIST, {name}](experiments/results/{file.name})", own, made)
         for name, own in found["degradations"].items()
