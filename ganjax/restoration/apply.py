@@ -10,11 +10,9 @@ Every image is written whole or not at all, and the same command goes on after a
 float32: how many images have its size decides how it is cut into tiles.
 """
 
-import errno
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from ganjax import interruption
 from ganjax.data.atomic import write_bytes_atomically
 from ganjax.data.decode import Unreadable
 from ganjax.data.export.contents import MAKER
+from ganjax.data.export.writing import told
 from ganjax.data.find_pictures import find_pictures
 from ganjax.data.listing import Bad, Entry
 from ganjax.data.lock import hold
@@ -41,8 +40,6 @@ from ganjax.restoration.tiling import SIDE, Network, restore_image, tile_shape
 
 MOST_SHAPES = 8
 """Shapes of tiles, the commonest, that are compiled for; other images are cut into few shapes."""
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def restore_source(
         source, Natural(), (), data_dir=data_dir, split=split, say=progress.say
     )
     entries = as_encoded(pictures)
-    with _told(out), hold(out, command=command), interruption.deferred():
+    with told(out), hold(out, command=command), interruption.deferred():
         done.check_out(out, identity)
         with progress.stage("look", len(entries), "images") as tick:
             looks = look(entries, lambda count, total: _tell(tick, count))
@@ -260,17 +257,3 @@ def _tell(tick: Tick, count: int, note: str = "") -> None:
     signal = interruption.requested()
     if signal is not None:
         raise interruption.Interrupted(signal)
-
-
-@contextmanager
-def _told(out: Path) -> Iterator[None]:
-    """Say what the system refuses as a person would."""
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or str(error)
-        if error.errno in FULL:
-            raise OSError(
-                f"{quoted(out)} is not finished: {why}; make room, then the same command goes on"
-            ) from error
-        raise UserError(f"--out {quoted(out)} cannot be written ({why})") from error

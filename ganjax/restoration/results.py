@@ -144,7 +144,7 @@ def in_words(r: Mapping[str, Any]) -> list[str]:
         lines.append(line)
     if r.get("clean_accuracy"):
         lines.append(f"originals: accuracy {100 * r['clean_accuracy']['mean']:.1f}%")
-    return lines
+    return [*lines, *r["notes"]]
 
 
 def _words(told: Told, unit: str, digits: int) -> str:

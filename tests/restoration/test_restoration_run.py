@@ -123,6 +123,7 @@ def test_an_evaluation_compares_with_the_originals(run, folder, capsys, tmp_path
     cli.main(["restore", "evaluate", str(run), f"folder:{folder}", "--out", str(out)])
     said = capsys.readouterr().out
     assert "dB" in said
+    assert "not trained on" in said
     found = json.loads((out / "results.json").read_text())
     methods = {own["name"]: own for own in found["methods"]}
     assert found["images"] == 1  # of twelve, the one that was not trained on

@@ -85,7 +85,7 @@ def write_set(
     if is_there(out, contents, form):
         _remove(working, identity)
         return False
-    with _told(out):
+    with told(out):
         check_working(out, identity)
         working.mkdir(parents=True, exist_ok=True)
         with hold(working, command=command):
@@ -221,7 +221,7 @@ def _remove(working: Path, identity: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _told(out: Path) -> Iterator[None]:
+def told(out: Path) -> Iterator[None]:
     """Say what the system refuses as a person would."""
     try:
         yield
