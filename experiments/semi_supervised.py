@@ -33,7 +33,9 @@ SHARED = [
 ]  # fmt: skip
 """Of both studies. Generated images are not their question: one ratio of them competes."""
 
-CONTROL = ["--joint.class-weight", "1", "--joint.consistency", "0"]
+CONTROL = [
+    "--joint.class-weight", "1", "--joint.pseudo-labels", "0", "--joint.consistency", "0",
+]  # fmt: skip
 
 
 def main() -> None:

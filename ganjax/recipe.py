@@ -187,7 +187,8 @@ def joint_training(
 def _class_terms(own: JointConfig) -> joint.ClassTerms:
     """Return what two heads count as classification, by a complete configuration."""
     given: Any = (
-        own.class_weight, own.generator_class_weight, own.generated, own.consistency, own.entropy
+        own.class_weight, own.generator_class_weight, own.generated, own.consistency, own.entropy,
+        own.pseudo_labels, own.confidence, own.aligned, own.ramp,
     )  # fmt: skip
     return joint.ClassTerms(*given)
 
@@ -195,7 +196,8 @@ def _class_terms(own: JointConfig) -> joint.ClassTerms:
 def _player_terms(own: JointConfig) -> three_player.PlayerTerms:
     """Return what three players have beside labelled images, likewise."""
     given: Any = (
-        own.generator_class_weight, own.generated, own.ramp, own.pairs, own.consistency
+        own.generator_class_weight, own.generated, own.ramp, own.pairs, own.consistency,
+        own.pseudo_labels, own.confidence, own.aligned,
     )  # fmt: skip
     return three_player.PlayerTerms(*given)
 

@@ -29,9 +29,10 @@ def study(*arms, **values):
 def test_each_objective_has_its_own_defaults():
     of = {name: JointConfig().for_objective(name) for name in JOINT}
     assert all(None not in vars(own).values() for own in of.values())
-    assert {own.class_weight for own in of.values()} == {0.5}
+    assert [of[name].class_weight for name in JOINT] == [0.5, 0.5, 0.9]
     assert {own.generator_class_weight for own in of.values()} == {0.5}
     assert [of[name].generated for name in JOINT] == [1.0, 0.5, 0.0]
+    assert [of[name].pseudo_labels for name in JOINT] == [0.0, 0.0, 1.0]
     assert [of[name].consistency for name in JOINT] == [0.0, 0.0, 1.0]
     assert {(own.entropy, own.pairs) for own in of.values()} == {(0.0, 0.0)}
 
@@ -40,7 +41,8 @@ def test_each_objective_has_its_own_defaults():
 def test_what_is_given_wins_over_the_defaults_even_if_it_is_0(objective):
     given = JointConfig(width=8, class_weight=0.0, generated=0.0, consistency=2.0, ramp=0)
     own = given.for_objective(objective)
-    assert own == replace(given, generator_class_weight=0.5, entropy=0.0, pairs=0.0)
+    rest = {"entropy": 0.0, "pseudo_labels": 0.0, "pairs": 0.0}
+    assert own == replace(given, generator_class_weight=0.5, **rest)
     assert own.for_objective(objective) == own
 
 
@@ -62,7 +64,10 @@ def test_the_arms_of_a_study_survive_json_and_come_in_one_order():
     assert study(*config.arms, **REST) == config
 
 
-@pytest.mark.parametrize("name", ["class_weight", "generator_class_weight", "pairs", "ema_decay"])
+PARTS = ["class_weight", "generator_class_weight", "confidence", "pairs", "ema_decay"]
+
+
+@pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
 def test_a_part_is_from_0_to_1(name, value):
     flag = f"--joint.{name.replace('_', '-')}"
@@ -71,12 +76,11 @@ def test_a_part_is_from_0_to_1(name, value):
         assert getattr(JointConfig(**{name: end}), name) == end
 
 
-@pytest.mark.parametrize("name", ["generated", "consistency", "entropy"])
+@pytest.mark.parametrize("name", ["generated", "consistency", "entropy", "pseudo_labels"])
 @pytest.mark.parametrize("value", [-0.1, float("inf"), float("nan")])
 def test_a_factor_is_at_least_0(name, value):
-    assert f"--joint.{name} must be at least 0, not {value}" in refusal(
-        JointConfig, **{name: value}
-    )
+    flag = f"--joint.{name.replace('_', '-')}"
+    assert f"{flag} must be at least 0, not {value}" in refusal(JointConfig, **{name: value})
 
 
 def test_a_classifier_has_a_channel_and_a_ramp_does_not_fall():
@@ -135,7 +139,8 @@ def test_a_joint_training_says_what_it_is():
     own = JointConfig(width=8, class_weight=0.25).for_objective("semi-supervised")
     assert own.in_words("semi-supervised") == (
         "objective semi-supervised: a classifier of width 8 is trained too; weights: "
-        "classification 0.25, classification for the generator 0.5, consistency 1"
+        "classification 0.25, classification for the generator 0.5, consistency 1, "
+        "pseudo-labels 1"
     )
     none = JointConfig(generator_class_weight=0.0, generated=0.0).for_objective("three-player")
     assert none.in_words("three-player").endswith("weights: none")

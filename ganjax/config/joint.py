@@ -21,21 +21,21 @@ NEEDS_UNLABELLED = ("semi-supervised",)
 DEFAULTS: dict[str, dict[str, Any]] = {
     "auxiliary": {
         "class_weight": 0.5, "generator_class_weight": 0.5, "generated": 1.0,
-        "consistency": 0.0, "entropy": 0.0, "pairs": 0.0,
+        "consistency": 0.0, "entropy": 0.0, "pseudo_labels": 0.0, "pairs": 0.0,
     },
     "three-player": {
         "class_weight": 0.5, "generator_class_weight": 0.5, "generated": 0.5,
-        "consistency": 0.0, "entropy": 0.0, "pairs": 0.0,
+        "consistency": 0.0, "entropy": 0.0, "pseudo_labels": 0.0, "pairs": 0.0,
     },
     "semi-supervised": {
-        "class_weight": 0.5, "generator_class_weight": 0.5, "generated": 0.0,
-        "consistency": 1.0, "entropy": 0.0, "pairs": 0.0,
+        "class_weight": 0.9, "generator_class_weight": 0.5, "generated": 0.0,
+        "consistency": 1.0, "entropy": 0.0, "pseudo_labels": 1.0, "pairs": 0.0,
     },
 }  # fmt: skip
 """What each objective has where nothing is given."""
 
 _PARTS = ("class_weight", "generator_class_weight", "pairs")
-_FACTORS = ("generated", "consistency", "entropy")
+_FACTORS = ("generated", "consistency", "entropy", "pseudo_labels")
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,17 @@ class JointConfig:
       consistency: factor of the disagreement about two transforms of an image without label
         (arXiv 1610.02242).
       entropy: factor of how unsure the answer for such an image is; not for "three-player".
+      pseudo_labels: factor of the cross-entropy of such an image by the class that the averaged
+        classifier is sure of (arXiv 2001.07685).
+      confidence: the probability from which it is, in [0, 1].
+      aligned: take classes to be as common among images without label as among those with one, and
+        correct answers for them by it before they count (arXiv 1911.09785).
       pairs: for "three-player" with unlabelled images: the part that these, with the classifier's
         labels, have in what the discriminator is to tell from real pairs (arXiv 1703.02291); 0.5
         in the paper.
       learning_rate: of Adam, for the third player's classifier; the discriminators that classify
         learn as the GAN does.
-      ramp: updates over which `generated` rises from 0, for "three-player".
+      ramp: updates over which `pseudo_labels` rises from 0; for "three-player" `generated` too.
       ema_decay: per update, of the averaged classifier that predictions are made by, and of the
         averaged generator: `GANConfig.ema_decay` is for a GAN alone.
     """
@@ -69,9 +74,12 @@ class JointConfig:
     generated: float | None = None
     consistency: float | None = None
     entropy: float | None = None
+    pseudo_labels: float | None = None
+    confidence: float = 0.95
+    aligned: bool = True
     pairs: float | None = None
     learning_rate: float = 1e-3
-    ramp: int = 500
+    ramp: int = 1000
     ema_decay: float = 0.999
 
     def for_objective(self, objective: Objective) -> "JointConfig":
@@ -119,6 +127,7 @@ class JointConfig:
             "generated images": self.generated,
             "consistency": self.consistency,
             "entropy": self.entropy,
+            "pseudo-labels": self.pseudo_labels,
             "pairs": self.pairs,
         }
         given = [f"{name} {weight:g}" for name, weight in weights.items() if weight]
@@ -130,7 +139,7 @@ class JointConfig:
     def __post_init__(self):
         at_least(self, 1, "width")
         at_least(self, 0, "ramp")
-        for name in (*_PARTS, "ema_decay"):
+        for name in (*_PARTS, "confidence", "ema_decay"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise UserError(
@@ -139,4 +148,4 @@ class JointConfig:
         for name in _FACTORS:
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
-                raise UserError(f"--joint.{name} must be at least 0, not {value}")
+                raise UserError(f"--joint.{name.replace('_', '-')} must be at least 0, not {value}")

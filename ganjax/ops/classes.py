@@ -79,6 +79,46 @@ def disagreement(logits: Array, others: Array) -> Array:
     return jnp.sum(jnp.square(difference), axis=1)
 
 
+def aligned(logits: Array, wanted: Array, found: Array) -> Array:
+    """Correct answers by how common classes should be, and how common answers make them.
+
+    Distribution alignment, Berthelot et al. 2020, arXiv 1911.09785: probabilities times
+    `wanted / found`, which the softmax of what is returned is.
+
+    Args:
+      logits: float `[batch, classes]`.
+      wanted: float `[classes]`, how common each class is.
+      found: likewise, the mean of the probabilities of many answers; where neither has counted
+        anything yet, both 0, answers stay as they are.
+
+    Returns:
+      Float `[batch, classes]`, logits.
+    """
+    least = 1e-6
+    return logits + (jnp.log(wanted + least) - jnp.log(found + least))[None]
+
+
+def pseudo_cross_entropy(logits: Array, others: Array, confidence: float) -> Array:
+    """Minus the log probability of the class that another answer for an image is sure of.
+
+    Sohn et al. 2020, arXiv 2001.07685: what is sure of a class stands in for the label that the
+    image lacks. Where it is not sure, the image teaches nothing. No gradient flows to it.
+
+    Args:
+      logits: float `[batch, classes]`, of images seen in one way.
+      others: likewise, of the same images seen otherwise, by whatever gives the labels.
+      confidence: the probability from which its likeliest class counts.
+
+    Returns:
+      Float `[batch]`, at least 0; 0 where it is not sure.
+    """
+    chex.assert_equal_shape([logits, others])
+    probabilities = jax.nn.softmax(jax.lax.stop_gradient(others))
+    labels = jnp.argmax(probabilities, axis=1).astype(jnp.int32)
+    sure = jnp.max(probabilities, axis=1) >= confidence
+    return jnp.where(sure, cross_entropy(logits, labels), 0.0)
+
+
 def entropy(logits: Array) -> Array:
     """How unsure an answer is: `-sum of p log p`, in nats.
 

@@ -28,11 +28,12 @@ from ganjax.training.players import (
     init_joint,
     named,
     on_axis,
+    pseudo_labels,
     pull_generator,
     sample,
 )
 from ganjax.training.state import JointState
-from ganjax.training.updates import averaged, descend, follow_logits
+from ganjax.training.updates import averaged, descend, follow_logits, risen
 from ganjax.typing import Array, Key, Metrics, Params, PartlyLabelled, Variables
 
 
@@ -66,6 +67,11 @@ class ClassTerms(NamedTuple):
         classification.
       consistency: factor of the disagreement about two transforms of an image without label.
       entropy: factor of how unsure the answer for such an image is.
+      pseudo_labels: factor of the cross-entropy of such an image by the class that the averaged
+        classifier is sure of (arXiv 2001.07685).
+      confidence: the probability from which it is.
+      aligned: correct its answers by how common classes are among the labels (arXiv 1911.09785).
+      ramp: updates over which that factor rises from 0, as first answers teach nothing.
     """
 
     weight: float = 0.5
@@ -73,6 +79,10 @@ class ClassTerms(NamedTuple):
     generated: float = 0.0
     consistency: float = 0.0
     entropy: float = 0.0
+    pseudo_labels: float = 0.0
+    confidence: float = 0.95
+    aligned: bool = True
+    ramp: int = 1000
 
 
 def auxiliary(
@@ -141,13 +151,15 @@ def semi_supervised(
     class (`ganjax.ops.classes.some_class`), x_l labelled and x_u unlabelled images:
 
         discriminator:  (1 - w) [mean softplus(-log Z(T(x_u))) + softplus(log Z(T(G(z, y))))]
-                        + w [mean -log p(y | T(x_l)) + consistency * disagreement + ...]
+                        + w [mean -log p(y | T(x_l)) + pseudo_labels * mean -log p(y' | T(x_u))
+                             + consistency * disagreement + ...],  where p'(y' | T'(x_u)) is sure
         generator:      (1 - w) |mean f(T(x_u)) - mean f(T(G(z, y)))|^2
                         + w mean -log p(y | T(G(z, y)))
 
     f are the discriminator's own features: the generator matches their means instead of fooling
     it. The paper's generator has no labels, which `generator_weight=0` and a generator without
-    classes give; here it has, so that it can also be sampled by class.
+    classes give; here it has, so that it can also be sampled by class. p' is the averaged
+    classifier.
 
     Args:
       generator: latents and labels to images.
@@ -183,8 +195,9 @@ def _two_heads(
 
     def init(key: Key) -> JointState:
         return init_joint(
-            key, generator, discriminator, generator_optimizer, discriminator_optimizer
-        )
+            key, generator, discriminator, heads.classes,
+            generator_optimizer, discriminator_optimizer,
+        )  # fmt: skip
 
     def step(
         state: JointState, batch: PartlyLabelled, key: Key, *, axis_name: str | None = None
@@ -217,17 +230,26 @@ def _two_heads(
         # Without unlabelled images both objectives see the very same ones, and share the work
         seen = see(class_key if unlabelled else turn.real_key, labelled)
 
+        shares = state.shares
+        if terms.consistency or terms.entropy or terms.pseudo_labels:
+            one, other = see(turn.real_key, real), see(turn.penalty_key, real)
+        if terms.pseudo_labels:
+            settled, shares = pseudo_labels(
+                state, labels, classify(state.ema_classifier, one), terms.aligned, axis_name
+            )
+
         def classification(params: Params) -> Array:
             value = jnp.mean(classes.cross_entropy(classify(params, seen), labels))
             if terms.generated:
                 fake = classify(params, see(turn.fake_key, made.images))
                 value += terms.generated * jnp.mean(classes.cross_entropy(fake, labels))
-            if terms.consistency or terms.entropy:
-                answers, others = (
-                    classify(params, see(key, real)) for key in (turn.real_key, turn.penalty_key)
-                )
+            if terms.consistency or terms.entropy or terms.pseudo_labels:
+                answers, others = classify(params, one), classify(params, other)
                 value += terms.consistency * jnp.mean(classes.disagreement(answers, others))
                 value += terms.entropy * jnp.mean(classes.entropy(answers))
+                if terms.pseudo_labels:
+                    pseudo = classes.pseudo_cross_entropy(others, settled, terms.confidence)
+                    value += terms.pseudo_labels * risen(state.step, terms.ramp) * jnp.mean(pseudo)
             return value
 
         (_, (d_updates, metrics)), adversarial = jax.value_and_grad(
@@ -272,6 +294,7 @@ def _two_heads(
             discriminator_optimizer=d_optimizer,
             norms=jnp.stack([shared.norms, pulled.norms]),
             conflicts=conflicts,
+            shares=shares,
         )
         return state, metrics | count_conflicts(conflicts)
 

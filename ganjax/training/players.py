@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import optax
 
 from ganjax.models import Generator, Model
-from ganjax.ops import spread
+from ganjax.ops import classes, spread
 from ganjax.training.balance import balance
 from ganjax.training.gan import GAN
 from ganjax.training.state import JointState
-from ganjax.training.updates import descend
+from ganjax.training.updates import descend, follow
 from ganjax.typing import Array, Key, Metrics, Params, PartlyLabelled, Variables
 
 
@@ -68,16 +68,26 @@ def init_joint(
     key: Key,
     generator: Generator,
     discriminator: Model,
+    classes_of: Callable[[Array], Array],
     generator_optimizer: optax.GradientTransformation,
     discriminator_optimizer: optax.GradientTransformation,
     classifier: Model | None = None,
     classifier_optimizer: optax.GradientTransformation | None = None,
 ) -> JointState:
-    """Return a fresh state; without a classifier of its own, the discriminator classifies."""
+    """Return a fresh state; without a classifier of its own, the discriminator classifies.
+
+    `classes_of` reads the class logits off the outputs of whichever classifies.
+    """
     generator_key, discriminator_key, classifier_key = jax.random.split(key, 3)
     g, d = generator.init(generator_key), discriminator.init(discriminator_key)
     c = classifier.init(classifier_key) if classifier else {}
     answering = (c or d)["params"]
+
+    def answers(key: Key) -> Array:
+        images = generator.apply(g, generator.sample_latents(key, 1), jnp.zeros(1, jnp.int32))[0]
+        return classes_of((classifier or discriminator).apply(c or d, images)[0])
+
+    outcomes = jax.eval_shape(answers, key).shape[1]
     return JointState(
         step=jnp.zeros((), jnp.int32),
         generator=g,
@@ -93,6 +103,7 @@ def init_joint(
         ema_classifier=jax.tree.map(jnp.array, answering),
         norms=jnp.zeros((2, 2)),
         conflicts=jnp.zeros(2, jnp.int32),
+        shares=jnp.zeros((2, outcomes)),
     )
 
 
@@ -146,6 +157,27 @@ def pull_generator(
     metrics["generator_gradient"] = optax.tree.norm(gradient)
     metrics |= named("generator", both.metrics)
     return Pulled(params, optimizer_state, both.norms, both.conflict, metrics)
+
+
+def pseudo_labels(
+    state: JointState, labels: Array, settled: Array, align: bool, axis_name: str | None
+) -> tuple[Array, Array]:
+    """Prepare the averaged classifier's answers for images without label to stand for labels.
+
+    Args:
+      state: before the step.
+      labels: of the labelled images of a batch.
+      settled: logits `[batch, classes]` for those without.
+      align: correct them, so that on average classes are as common as among the labels.
+      axis_name: of a batch that is spread over devices.
+
+    Returns:
+      The logits, and the state's new `shares`.
+    """
+    known = jax.nn.one_hot(labels, settled.shape[1])
+    found = jnp.stack([known.mean(axis=0), jax.nn.softmax(settled).mean(axis=0)])
+    shares = follow(state.shares, spread.mean(found, axis_name), state.step)
+    return (classes.aligned(settled, *shares) if align else settled), shares
 
 
 def count_conflicts(conflicts: Array) -> Metrics:

@@ -49,6 +49,8 @@ class JointState(GANState):
         the generator, by the adversarial objective and by classification.
       conflicts: int32 `[2]`, updates in which the two gradients of the discriminator, and of the
         generator, pointed away from each other.
+      shares: float32 `[2, classes]`, moving averages of how common each class is among the labels,
+        and among the averaged classifier's answers for images without label.
     """
 
     classifier: Variables
@@ -56,6 +58,7 @@ class JointState(GANState):
     ema_classifier: Params
     norms: Array
     conflicts: Array
+    shares: Array
 
 
 @jax.tree_util.register_dataclass

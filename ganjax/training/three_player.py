@@ -22,11 +22,12 @@ from ganjax.training.players import (
     images_of,
     init_joint,
     on_axis,
+    pseudo_labels,
     pull_generator,
     sample,
 )
 from ganjax.training.state import JointState
-from ganjax.training.updates import averaged, descend, follow_logits
+from ganjax.training.updates import averaged, descend, follow_logits, risen
 from ganjax.typing import Array, Key, Metrics, Params, PartlyLabelled, Variables
 
 
@@ -38,18 +39,26 @@ class PlayerTerms(NamedTuple):
         in [0, 1], by the rule of `ganjax.training.balance`.
       generated: factor of the cross-entropy of generated images in the classifier's loss, the
         "pseudo discriminative loss" of Triple-GAN.
-      ramp: updates over which that factor rises from 0, as first images teach nothing.
+      ramp: updates over which that factor rises from 0, as first images teach nothing; likewise
+        that of `pseudo_labels`.
       pairs: of Triple-GAN's other game, in [0, 1): the part that images without labels, with the
         classifier's labels, have in what the discriminator is to tell from real pairs; and the
         factor of the classifier's interest in being taken for real. 0 leaves it out.
       consistency: factor of the disagreement about two transforms of an image without label.
+      pseudo_labels: factor of the cross-entropy of such an image by the class that the averaged
+        classifier is sure of (arXiv 2001.07685).
+      confidence: the probability from which it is.
+      aligned: correct its answers by how common classes are among the labels (arXiv 1911.09785).
     """
 
     generator_weight: float = 0.5
     generated: float = 0.5
-    ramp: int = 500
+    ramp: int = 1000
     pairs: float = 0.0
     consistency: float = 0.0
+    pseudo_labels: float = 0.0
+    confidence: float = 0.95
+    aligned: bool = True
 
 
 def three_player(
@@ -75,7 +84,7 @@ def three_player(
         discriminator:  (1 - a) mean loss_D(D(T(x_l), y), D(T(G(z, y)), y))
                         + a mean loss_D(D(T(x_l), y), D(T(x_u), y')) + penalties,  y' ~ C(x_u)
         classifier:     mean -log p(y | T(x_l)) + g mean -log p(y | T(G(z, y)))
-                        + a mean sum_y p(y | T(x_u)) loss_G(D(T(x_u), y)) + consistency
+                        + a mean sum_y p(y | T(x_u)) loss_G(D(T(x_u), y)) + consistency + ...
         generator:      (1 - w) mean loss_G(D(T(G(z, y)), y)) + w mean -log p(y | T(G(z, y)))
 
     The classifier shares no parameters with anybody, so only the generator is pulled by two
@@ -107,8 +116,8 @@ def three_player(
 
     def init(key: Key) -> JointState:
         return init_joint(
-            key, generator, discriminator, generator_optimizer, discriminator_optimizer,
-            classifier, classifier_optimizer,
+            key, generator, discriminator, lambda logits: logits,
+            generator_optimizer, discriminator_optimizer, classifier, classifier_optimizer,
         )  # fmt: skip
 
     def step(
@@ -138,6 +147,13 @@ def three_player(
         )  # fmt: skip
         of_others = see(class_key, others)
         answers = classify(c["params"], of_others)[0]
+        shares = state.shares
+        if terms.consistency or terms.pseudo_labels:
+            again = see(penalty_key, others)
+        if terms.pseudo_labels:
+            settled, shares = pseudo_labels(
+                state, labels, classify(state.ema_classifier, again)[0], terms.aligned, axis_name
+            )
 
         def discriminator_value(params: Params):
             value, (updates, metrics) = discriminator_loss(params, rules, turn, state)
@@ -180,17 +196,19 @@ def three_player(
             metrics: Metrics = {"classifier_loss": value}
             if terms.generated:
                 fake = classify(params, see(turn.fake_key, made.images))[0]
-                risen = jnp.minimum(1.0, state.step / terms.ramp) if terms.ramp else 1.0
-                factor = terms.generated * risen
+                factor = terms.generated * risen(state.step, terms.ramp)
                 value += factor * jnp.mean(classes.cross_entropy(fake, labels))
-            if pairs or terms.consistency:
+            if pairs or terms.consistency or terms.pseudo_labels:
                 answers = classify(params, of_others)[0]
                 if pairs:
                     value += pairs * jnp.mean(taken_for_real(answers))
                 if terms.consistency:
-                    again = classify(params, see(turn.penalty_key, others))[0]
-                    change = jnp.mean(classes.disagreement(answers, again))
-                    value += terms.consistency * change
+                    change = classes.disagreement(answers, classify(params, again)[0])
+                    value += terms.consistency * jnp.mean(change)
+                if terms.pseudo_labels:
+                    pseudo = classes.pseudo_cross_entropy(answers, settled, terms.confidence)
+                    factor = terms.pseudo_labels * risen(state.step, terms.ramp)
+                    value += factor * jnp.mean(pseudo)
             return value, (updates, metrics)
 
         (_, (c_updates, of_classifier)), gradient = jax.value_and_grad(
@@ -231,6 +249,7 @@ def three_player(
             classifier_optimizer=c_optimizer,
             norms=state.norms.at[1].set(pulled.norms),
             conflicts=conflicts,
+            shares=shares,
         )
         return state, metrics | count_conflicts(conflicts)
 

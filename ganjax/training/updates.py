@@ -36,6 +36,11 @@ def averaged(average: Params, params: Params, step: Array, most: float) -> Param
     return optax.incremental_update(params, average, 1 - decay_at(step, most))
 
 
+def risen(step: Array, ramp: int) -> Array | float:
+    """Return how much of a factor counts that rises from 0 to 1 over so many steps."""
+    return jnp.minimum(1.0, step / ramp) if ramp else 1.0
+
+
 def follow(average: Array, value: Array, step: Array) -> Array:
     """Return a moving average of a number, or of several, after a step."""
     rate = 1 - decay_at(step, AVERAGES_DECAY)

@@ -54,6 +54,26 @@ def test_entropy_is_that_of_the_probabilities():
     close(classes.entropy(jnp.array([[80.0, 0.0, 0.0]])), [0.0])
 
 
+def test_aligned_answers_are_probabilities_times_what_is_wanted_over_what_is_found():
+    wanted, found = jnp.array([0.5, 0.25, 0.25]), jnp.array([0.2, 0.2, 0.6])
+    expected = softmax(LOGITS) * np.asarray(wanted / found)
+    expected /= expected.sum(axis=1, keepdims=True)
+    close(jax.nn.softmax(jax.jit(classes.aligned)(LOGITS, wanted, found)), expected)
+    nothing = jnp.zeros(3)
+    close(classes.aligned(LOGITS, nothing, nothing), LOGITS)  # nothing has been counted yet
+
+
+def test_pseudo_labels_are_those_that_another_answer_is_sure_of():
+    # 1/3 each, likeliest second with 0.73, likeliest second with 0.6
+    others = jnp.stack([OTHERS[0], LOGITS[1], OTHERS[2]])
+    second = -np.log(softmax(LOGITS)[:, 1])
+    for confidence, sure in [(0.0, [2, 1, 1]), (0.6, [0, 1, 1]), (0.7, [0, 1, 0]), (0.8, [0] * 3)]:
+        found = jax.jit(classes.pseudo_cross_entropy)(LOGITS, others, confidence)
+        first = -np.log(softmax(LOGITS)[0, 0]) if sure[0] == 2 else 0.0
+        close(found, [first, *(second[1:] * sure[1:])])
+    assert not jax.grad(lambda o: classes.pseudo_cross_entropy(LOGITS, o, 0.5).sum())(others).any()
+
+
 def test_gradients_are_those_of_the_formulas():
     p, one_hot = softmax(LOGITS), np.eye(3)[np.asarray(LABELS)]
 
@@ -76,8 +96,9 @@ def test_gradients_are_those_of_the_formulas():
         classes.some_class,
         lambda logits: classes.disagreement(logits, -logits),
         classes.entropy,
+        lambda logits: classes.pseudo_cross_entropy(logits, -logits, 0.5),
     ],
-    ids=["cross_entropy", "some_class", "disagreement", "entropy"],
+    ids=["cross_entropy", "some_class", "disagreement", "entropy", "pseudo_cross_entropy"],
 )
 def test_extreme_logits_stay_finite(values):
     found, gradient = jax.value_and_grad(lambda logits: jnp.sum(values(logits)))(EXTREME)
@@ -90,6 +111,8 @@ def test_other_shapes_are_refused():
         classes.cross_entropy(LOGITS, LABELS[:, None])
     with pytest.raises(AssertionError):
         classes.disagreement(LOGITS, OTHERS[:2])
+    with pytest.raises(AssertionError):
+        classes.pseudo_cross_entropy(LOGITS, OTHERS[:2], 0.5)
     with pytest.raises(AssertionError):
         classes.some_class(LOGITS[0])
 

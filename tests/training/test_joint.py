@@ -218,6 +218,30 @@ def test_consistency_weighs_the_disagreement_about_two_transforms():
     assert_close(turned, jnp.round(turned), atol=1e-3)
 
 
+@pytest.mark.parametrize("aligned", [True, False])
+def test_pseudo_labels_are_the_averaged_classifiers_where_it_is_sure(aligned):
+    terms = {"pseudo_labels": 2.0, "confidence": 0.6, "aligned": aligned, "ramp": 4}
+    without, weighed = (build(semi_supervised, ClassTerms(**own)) for own in ({}, terms))
+    batch = BATCHES["unlabelled too"]
+    state = replace(without.init(KEY), step=jnp.int32(3))  # three quarters of the ramp
+    shifted = jax.tree.map(lambda leaf: 1.5 * leaf, state.ema_classifier)
+    state = replace(state, ema_classifier=shifted)
+    after, metrics = weighed.step(state, batch, KEY)
+    _, plain = without.step(state, batch, KEY)
+    settled = np.asarray(jax.nn.softmax(outputs(shifted, batch.unlabelled)))
+    wanted, found = np.eye(CLASSES)[np.asarray(LABELS)].mean(axis=0), settled.mean(axis=0)
+    assert_close(after.shares, (1 - 4 / 13) * np.stack([wanted, found]))
+    if aligned:
+        settled = settled * wanted / found
+        settled /= settled.sum(axis=1, keepdims=True)
+    sure = settled.max(axis=1) >= 0.6
+    assert 0 < sure.sum() < len(sure)
+    answers = jax.nn.log_softmax(outputs(state.discriminator["params"], batch.unlabelled))
+    own = -np.asarray(answers)[np.arange(len(sure)), settled.argmax(axis=1)]
+    expected = 2.0 * 0.75 * np.mean(sure * own)
+    assert_close(metrics["classifier_loss"] - plain["classifier_loss"], expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize(("name", "passes"), [("labelled alone", 3), ("unlabelled too", 4)])
 def test_each_pass_draws_its_own_transforms_and_no_others(name, passes):
     """Labelled images that are imitated too are seen once; else each kind of images is."""
@@ -236,7 +260,7 @@ def test_each_pass_draws_its_own_transforms_and_no_others(name, passes):
 @pytest.fixture(scope="module", params=[auxiliary, semi_supervised])
 def trained(request):
     """Both objectives, six steps: the functions, the states and what each step told."""
-    terms = ClassTerms(generated=0.5, consistency=1.0, entropy=0.1)
+    terms = ClassTerms(generated=0.5, consistency=1.0, entropy=0.1, pseudo_labels=1.0)
     joint = build(
         request.param, terms, latents=normal_latents, augment=BRIGHTER, ema_decay=0.2,
         generator_optimizer=optax.adam(0.03), discriminator_optimizer=optax.adam(0.03),

@@ -34,6 +34,9 @@ def two_heads():
     return auxiliary(*players, terms=ClassTerms(generated=1.0))
 
 
+SURE = ClassTerms(consistency=1.0, pseudo_labels=1.0, confidence=0.3, ramp=2)
+
+
 def matched_features():
     """Batch normalisation and the means of features are over the whole batch."""
     generator = linear_generator(normal_latents)
@@ -47,12 +50,12 @@ def matched_features():
         return {**generator.init(key), "batch_stats": jnp.zeros((1, SIDE, SIDE, 1))}
 
     players = Generator(init, centred, normal_latents), curved_answers(CLASSES), curved_features()
-    return semi_supervised(*players, terms=ClassTerms(consistency=1.0), augment=T)
+    return semi_supervised(*players, terms=SURE, augment=T)
 
 
 def three():
     players = linear_generator(normal_latents), told_discriminator(), curved_answers(CLASSES)
-    terms = PlayerTerms(pairs=0.4, ramp=2)
+    terms = PlayerTerms(pairs=0.4, pseudo_labels=1.0, confidence=0.3, ramp=2)
     return three_player(*players, terms=terms)
 
 

@@ -56,7 +56,7 @@ def params(state):
 
 
 def at_half_the_ramp(state):
-    return replace(state, step=jnp.int32(250))
+    return replace(state, step=jnp.int32(500))
 
 
 def told(discriminator, images, labels):
@@ -204,10 +204,34 @@ def test_the_classifier_alone_trains_as_any_classifier():
     assert_close(state.classifier, plain.variables)
 
 
+def test_pseudo_labels_add_the_cross_entropy_of_images_that_are_sure():
+    terms = {"generated": 0.0, "ramp": 0}
+    more = {"pseudo_labels": 1.0, "confidence": 0.4}
+    without, weighed = (build(PlayerTerms(**terms, **own)) for own in ({}, more))
+    batch = BATCHES["unlabelled too"]
+    state = without.init(KEY)
+    after = weighed.step(state, batch, KEY)[0]
+    logits = answers(params(state)[2], batch.unlabelled)
+    wanted = np.eye(CLASSES)[np.asarray(LABELS)].mean(axis=0)
+    found = np.asarray(jax.nn.softmax(logits))
+    settled = found * wanted / found.mean(axis=0)
+    settled /= settled.sum(axis=1, keepdims=True)
+    sure = settled.max(axis=1) >= 0.4
+    assert 0 < sure.sum() < len(sure)
+    rows = jnp.arange(len(sure)), settled.argmax(axis=1)
+    assert_close(after.shares[0], 0.9 * wanted)
+    gradient = jax.grad(
+        lambda own: jnp.mean(sure * -jax.nn.log_softmax(answers(own, batch.unlabelled))[rows])
+    )(params(state)[2])
+    plain = params(without.step(state, batch, KEY)[0])[2]
+    expected = jax.tree.map(lambda own, step: own - RATE * step, plain, gradient)
+    assert_close(params(after)[2], expected, rtol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def trained():
     """Six steps with every term: the functions, the states and what each step told."""
-    terms = PlayerTerms(generated=0.5, ramp=5, pairs=0.4, consistency=1.0)
+    terms = PlayerTerms(generated=0.5, ramp=5, pairs=0.4, consistency=1.0, pseudo_labels=1.0)
     adam = {f"{player}_optimizer": optax.adam(0.03) for player in ("generator", "classifier")}
     joint = build(
         terms, loss=losses.non_saturating, latents=normal_latents, augment=BRIGHTER, ema_decay=0.2,

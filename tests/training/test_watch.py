@@ -112,6 +112,7 @@ def joint_state(step, classifier, generator):
     return JointState(
         jnp.int32(step), own, {}, own["params"], (), (), *jnp.zeros(3), {}, (),
         {"scale": jnp.float32(classifier)}, jnp.zeros((2, 2)), jnp.zeros(2, jnp.int32),
+        jnp.zeros((2, CLASSES)),
     )  # fmt: skip
 
 
