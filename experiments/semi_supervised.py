@@ -23,15 +23,17 @@ from pathlib import Path
 from experiments.study_digits import keep
 from ganjax.cli import main as command_line
 
-SOURCES = {"digits": "digits", "fashion": "tfds:fashion_mnist"}
+SOURCES = {"digits": ["digits"], "fashion": ["tfds:fashion_mnist", "--gan.width", "16"]}
 
 SHARED = [
     "--per-class", "10", "--unlabelled", "rest", "--arms", "semi-supervised",
     "--classifier.updates", "3000", "--classifier.seeds", "1",
     "--classifier.no-learning-curve", "--classifier.ratios", "0", "0.5",
     "--classifier.strengths", "0", "0.5", "1", "--no-leak-detector",
+    "--gan.updates", "500",
 ]  # fmt: skip
-"""Of both studies. Generated images are not their question: one ratio of them competes."""
+"""Of both studies. Generated images are not their question: one ratio of them competes, from a
+GAN that is trained for a while only."""
 
 CONTROL = [
     "--joint.class-weight", "1", "--joint.pseudo-labels", "0", "--joint.consistency", "0",
@@ -53,7 +55,7 @@ def main() -> None:
         out = args.out / f"semi-supervised-{name_of_run}"
         where = ["--data-dir", args.data_dir] if args.data_dir else []
         command_line(
-            ["study", SOURCES[name], *where, *SHARED, *(CONTROL if args.control else []),
+            ["study", *SOURCES[name], *where, *SHARED, *(CONTROL if args.control else []),
              *(word for word in more if word != "--"),
              "--out", str(out)]
         )  # fmt: skip

@@ -41,7 +41,8 @@ def test_each_objective_has_its_own_defaults():
 def test_what_is_given_wins_over_the_defaults_even_if_it_is_0(objective):
     given = JointConfig(width=8, class_weight=0.0, generated=0.0, consistency=2.0, ramp=0)
     own = given.for_objective(objective)
-    rest = {"entropy": 0.0, "pseudo_labels": 0.0, "pairs": 0.0}
+    pseudo = 1.0 if objective == "semi-supervised" else 0.0
+    rest = {"entropy": 0.0, "pseudo_labels": pseudo, "pairs": 0.0}
     assert own == replace(given, generator_class_weight=0.5, **rest)
     assert own.for_objective(objective) == own
 
