@@ -48,15 +48,13 @@ def main() -> None:
         command_line(evaluate)
         found = json.loads((out / "evaluation" / "results.json").read_text())
         commands = [shlex.join(["ganjax", *own]) for own in (train, evaluate)]
-        _keep(degradation, {**found, "commands": commands})
+        own = shlex.join(["python", "-m", "experiments.restoration_fashion_mnist", *sys.argv[1:]])
+        _keep(degradation, {**found, "commands": commands, "experiment": own})
 
 
 def _keep(degradation: str, found: dict) -> None:
     kept = json.loads(FILE.read_text()) if FILE.exists() else {"degradations": {}}
     kept["degradations"][degradation] = found
-    kept["experiment"] = shlex.join(
-        ["python", "-m", "experiments.restoration_fashion_mnist", *sys.argv[1:]]
-    )
     kept["environment"] = environment.describe()
     write_json_atomically(FILE, kept)
 

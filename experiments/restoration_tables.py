@@ -48,11 +48,46 @@ def _fashion() -> list[str]:
     if not file.exists():
         return []
     found = json.loads(file.read_text())
-    made = f"`{found['experiment']}`"
     return [
-        _row(f"[Fashion-MNIST, {name}](experiments/results/{file.name})", own, made)
+        _row(
+            f"[Fashion-MNIST, {name}](experiments/results/{file.name})",
+            own,
+            f"`{own['experiment']}`",
+        )
         for name, own in found["degradations"].items()
     ]
+
+
+def trade_off() -> str:
+    """Tabulate what adversarial training cost and bought, by its weight."""
+    file = RESULTS / "restoration_fashion_mnist.json"
+    found = json.loads(file.read_text())["degradations"] if file.exists() else {}
+    rows = []
+    for name, own in found.items():
+        restored = [each for each in own["methods"] if each["kind"] == "restored"]
+        if len(restored) < 2:
+            continue
+        degraded = next(each for each in own["methods"] if each["kind"] == "degraded")
+        for each in (degraded, *sorted(restored, key=lambda each: each["weight"])):
+            weight = "degraded" if each is degraded else f"{each['weight']:g}"
+            distance = each["feature_distance"]
+            accuracy = f"{each['accuracy']['mean']:.1%}" if each["accuracy"] else ""
+            rows.append(
+                f"| {name} | {weight} | {_figures(each)} | {distance['mean']:.3f} "
+                f"({distance['low']:.3f} to {distance['high']:.3f}) | {accuracy} |"
+            )
+    if not rows:
+        return "Not measured yet."
+    return "\n".join(
+        [
+            "What the adversarial weight costs and buys on Fashion-MNIST (distance of a "
+            "classifier's features to the original's, 95 %):",
+            "",
+            "| degradation | weight | restored | feature distance | accuracy |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+        ]
+    )
 
 
 def _row(words: str, found: dict[str, Any], made: str) -> str:

@@ -57,6 +57,7 @@ def tables() -> dict[str, str]:
         "joint": joint_tables.joint(),
         "choice": joint_tables.choice(),
         "restoration": restoration_tables.restoration(),
+        "trade_off": restoration_tables.trade_off(),
     }
 
 
