@@ -29,7 +29,7 @@ def study(*arms, **values):
 def test_each_objective_has_its_own_defaults():
     of = {name: JointConfig().for_objective(name) for name in JOINT}
     assert all(None not in vars(own).values() for own in of.values())
-    assert [of[name].class_weight for name in JOINT] == [0.5, 0.5, 0.9]
+    assert [of[name].class_weight for name in JOINT] == [0.9, 0.5, 0.9]
     assert {own.generator_class_weight for own in of.values()} == {0.5}
     assert [of[name].generated for name in JOINT] == [1.0, 0.5, 0.0]
     assert [of[name].pseudo_labels for name in JOINT] == [0.0, 0.0, 1.0]
