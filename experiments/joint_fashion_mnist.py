@@ -13,7 +13,7 @@ replicate and image. No discriminator has a T(x): with so many images it only sl
 which see the same. What follows -- is given to the study. Results go to
 experiments/results/joint_fashion_mnist.json, the study to --out, where the same command goes on.
 
-With --sweep the same of one replicate at five weights of classification from 0 to 1, accuracy
+With --sweep a study of two replicates at five weights of classification from 0 to 1, accuracy
 against Frechet distance of each, in joint_fashion_mnist_sweep.json.
 """
 

@@ -51,6 +51,43 @@ def _row(found: dict[str, Any], arm: str, name: str, command: str) -> str:
     )
 
 
+def scores() -> str:
+    """Tabulate what generators of joint trainings are worth beside that of a GAN alone."""
+    file = RESULTS / "joint_fashion_mnist.json"
+    if not file.exists():
+        return "Not measured yet."
+    found = json.loads(file.read_text())
+    cas = found["cas"]
+    lines = [
+        f"A classifier trained on {cas['samples']:,} samples of each generator of that study "
+        "([results](experiments/results/joint_fashion_mnist.json)), on the test images:",
+        "",
+        "| trained on | updates of the generator | accuracy (95 %) | difference to the GAN alone |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, own in cas["generators"].items():
+        updates = cas["updates"].get(name)
+        lines.append(
+            f"| {_GENERATORS.get(name, name)} | {f'{updates:,}' if updates else ''} "
+            f"| {_percent(own['accuracy'])} | {_points(own.get('difference'))} |"
+        )
+    return "\n".join(lines)
+
+
+_GENERATORS = {"real": "as many real images", "gan": "a GAN alone"}
+
+
+def _percent(own: dict[str, float]) -> str:
+    return f"{own['estimate']:.1%} ({own['low']:.1%} to {own['high']:.1%})"
+
+
+def _points(own: dict[str, float] | None) -> str:
+    if own is None:
+        return ""
+    estimate, low, high = (100 * own[name] for name in ("estimate", "low", "high"))
+    return f"{estimate:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
 def choice() -> str:
     """Say what classifiers are worth that validation chooses by one or another criterion."""
     file = RESULTS / "choice.json"

@@ -55,6 +55,7 @@ def tables() -> dict[str, str]:
         "audit": image_tables.audit(),
         "sham": image_tables.sham(),
         "joint": joint_tables.joint(),
+        "joint_scores": joint_tables.scores(),
         "choice": joint_tables.choice(),
         "restoration": restoration_tables.restoration(),
         "trade_off": restoration_tables.trade_off(),
