@@ -56,7 +56,7 @@ def params(state):
 
 
 def at_half_the_ramp(state):
-    return replace(state, step=jnp.int32(500))
+    return replace(state, step=jnp.int32(250))
 
 
 def told(discriminator, images, labels):
