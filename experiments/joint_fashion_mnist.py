@@ -12,9 +12,6 @@ best moment chosen on 1,000 training images, and judged on the test images; diff
 replicate and image. No discriminator has a T(x): with so many images it only slows the classifiers,
 which see the same. What follows -- is given to the study. Results go to
 experiments/results/joint_fashion_mnist.json, the study to --out, where the same command goes on.
-
-With --sweep a study of two replicates at five weights of classification from 0 to 1, accuracy
-against Frechet distance of each, in joint_fashion_mnist_sweep.json.
 """
 
 import argparse
@@ -40,16 +37,13 @@ from ganjax.synthesis import trained
 
 UPDATES, GAN_UPDATES = 2000, 3000
 
-SHARED = [
+STUDY = [
     "--per-class", "6000", "--validation-fraction", "0.1", "--arms", "auxiliary", "three-player",
     "--classifier.updates", str(UPDATES), "--classifier.seeds", "1",
     "--classifier.no-learning-curve", "--classifier.ratios", "0", "0.5",
     "--classifier.strengths", "0", "0.5", "1", "--no-leak-detector", "--gan.width", "16",
-    "--gan.augment", "none",
+    "--gan.augment", "none", "--gan.updates", str(GAN_UPDATES),
 ]  # fmt: skip
-FULL = ["--gan.updates", str(GAN_UPDATES)]
-SWEEP = ["--replicates", "2", "--joint-weights", "0", "0.25", "0.5", "0.75", "1",
-         "--gan.updates", "500"]  # fmt: skip
 
 SAMPLES, CHOOSING = 10_000, 1000
 LEARNING = Learning(updates=1500, strength=0.0)
@@ -61,21 +55,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-dir", required=True, help="where TFDS prepared fashion_mnist")
-    parser.add_argument("--out", type=Path, default=Path("runs"))
-    parser.add_argument("--sweep", action="store_true", help="five weights of classification")
+    parser.add_argument("--out", type=Path, default=Path("runs/joint-fashion-mnist"))
     args, more = parser.parse_known_args()
-    name = "joint_fashion_mnist_sweep" if args.sweep else "joint_fashion_mnist"
-    out = args.out / name.replace("_", "-")
     command_line(
-        ["study", "tfds:fashion_mnist", "--data-dir", args.data_dir, *SHARED,
-         *(SWEEP if args.sweep else FULL), *(word for word in more if word != "--"),
-         "--out", str(out)]
+        ["study", "tfds:fashion_mnist", "--data-dir", args.data_dir, *STUDY,
+         *(word for word in more if word != "--"), "--out", str(args.out)]
     )  # fmt: skip
-    keep(out, name)
-    if not args.sweep:
-        file = RESULTS / f"{name}.json"
-        found = json.loads(file.read_text())
-        write_json_atomically(file, {**found, "cas": scores(out, args.data_dir, found)})
+    keep(args.out, "joint_fashion_mnist")
+    file = RESULTS / "joint_fashion_mnist.json"
+    found = json.loads(file.read_text())
+    write_json_atomically(file, {**found, "cas": scores(args.out, args.data_dir, found)})
 
 
 def scores(out: Path, data_dir: str, found: dict[str, Any]) -> dict[str, Any]:

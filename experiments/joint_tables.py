@@ -74,6 +74,31 @@ def scores() -> str:
     return "\n".join(lines)
 
 
+def weights() -> str:
+    """Tabulate accuracy and Frechet distance by the weight of classification."""
+    file = RESULTS / "joint_weights.json"
+    if not file.exists():
+        return "Not measured yet."
+    found = json.loads(file.read_text())["joint"]
+    values = [own["weight"] for own in next(iter(found.values()))["tried"][0]]
+    lines = [
+        "Accuracy on validation, and the Frechet distance of samples, by the weight of "
+        "classification (digits, means over replicates; `python -m experiments.joint_weights`):",
+        "",
+        "| arm | " + " | ".join(f"{value:g}" for value in values) + " |",
+        "| --- |" + " --- |" * len(values),
+    ]
+    for arm, own in found.items():
+        cells = []
+        for number in range(len(values)):
+            rows = [tried[number] for tried in own["tried"]]
+            accuracy = sum(row["accuracy"] for row in rows) / len(rows)
+            distance = sum(row["distance"] for row in rows) / len(rows)
+            cells.append(f"{accuracy:.1%}, {distance:.2f}")
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 _GENERATORS = {"real": "as many real images", "gan": "a GAN alone"}
 
 

@@ -56,6 +56,7 @@ def tables() -> dict[str, str]:
         "sham": image_tables.sham(),
         "joint": joint_tables.joint(),
         "joint_scores": joint_tables.scores(),
+        "joint_weights": joint_tables.weights(),
         "choice": joint_tables.choice(),
         "restoration": restoration_tables.restoration(),
         "trade_off": restoration_tables.trade_off(),
