@@ -15,13 +15,17 @@ from ganjax.data import sources, splits
 from ganjax.data.hashes import pixel_hashes
 from ganjax.data.loader import LARGEST, pad_to_power_of_two
 from ganjax.errors import UserError, quoted
-from ganjax.evaluate.features import Features, train_features
+from ganjax.evaluate.features import LEARNING, Features, train_features
 from ganjax.progress import Progress
 from ganjax.synthesis.weights import WORDS, read_weights
 from ganjax.typing import Array
 
 VALIDATION = 0.1
 """Part of the labelled images that chooses when the classifier was best."""
+
+JUDGE, TEACHER = 0, 1
+"""Seeds of the classifier that judges restorers, and of the one whose features they learn by: what
+a restorer was trained to please is no judge of it."""
 
 
 def classes_of(source: str, data_dir: str | None, progress: Progress) -> tuple[str, ...]:
@@ -39,6 +43,7 @@ def train_classifier(
     data_dir: str | None = None,
     place: Path | None = None,
     without: Sequence[np.ndarray] = (),
+    seed: int = JUDGE,
     progress: Progress,
 ) -> Features:
     """Train a classifier on a source's originals, with the features before its last layer.
@@ -49,6 +54,7 @@ def train_classifier(
       data_dir: where prepared TFDS sets are.
       place: folder that its weights are kept in; by default one of the cache.
       without: images that it must not learn from, uint8 `[height, width, channels]` each.
+      seed: of its initial weights, its batches and what it holds out to choose by.
       progress: where to tell how far it is.
 
     Raises:
@@ -71,8 +77,9 @@ def train_classifier(
         others = ~np.isin(pixel_hashes(train.images), pixel_hashes(np.stack(without)))
         train = train.take(np.flatnonzero(others))
     padded = replace(train, images=pad_to_power_of_two(train.images))
-    fit, validation = splits.hold_out(padded, VALIDATION, seed=0)
-    return train_features(fit, validation, place=place, progress=progress)
+    fit, validation = splits.hold_out(padded, VALIDATION, seed=seed)
+    learning = replace(LEARNING, seed=seed)
+    return train_features(fit, validation, learning=learning, place=place, progress=progress)
 
 
 def feature_function(folder: Path) -> Callable[[Array], Array]:

@@ -39,7 +39,7 @@ from ganjax.models import parameter_count
 from ganjax.progress import Progress, Silent
 from ganjax.restoration.about import About, read_about, resolved, write_about
 from ganjax.restoration.description import Description
-from ganjax.restoration.seen import train_classifier
+from ganjax.restoration.seen import TEACHER, train_classifier
 from ganjax.restoration.trained import WATCHED, TrainedRestorer, folder_of, train_in
 from ganjax.training.distributed import is_first, together
 from ganjax.training.sharding import check_batch
@@ -201,6 +201,7 @@ def _features(
             data_dir=config.data_dir,
             place=folder,
             without=held_out.images,
+            seed=TEACHER,
             progress=progress,
         )
     return str(folder)

@@ -14,7 +14,9 @@ from ganjax.data import quarantine
 from ganjax.errors import UserError
 from ganjax.interruption import Interrupted
 from ganjax.restoration import train_run
+from ganjax.restoration.seen import JUDGE, TEACHER
 from ganjax.restoration.trained import load, weights_in
+from ganjax.synthesis.weights import WORDS
 from ganjax.training import loop, sharding
 
 SMALL = {"width": 4, "depth": 3, "discriminator_width": 4, "batch_size": 8, "updates": 40}
@@ -288,6 +290,8 @@ def test_labels_tell_what_it_is_worth_to_a_classifier(tmp_path, capsys):
               "--adversarial-weights", "--out", str(run)])  # fmt: skip
     assert weights_in(run) == [0.0]
     assert "feature_loss" in load(run).history
+    teacher = json.loads((run / "features" / WORDS).read_text())["facts"]["learning"]
+    assert teacher["seed"] == TEACHER != JUDGE  # what it learnt to please does not judge it
     (run / "features").rename(tmp_path / "gone")  # only the training needs it
     assert "dB" in capsys.readouterr().out
     cli.main(["restore", "evaluate", str(run), "digits", "--out", str(out)])
