@@ -103,6 +103,8 @@ def describe(
     per_class = (len(dataset) if images is None else images) / len(dataset.class_names)
     if objective != "gan" and config.learning_rate is None:
         config = replace(config, learning_rate=JOINT_LEARNING_RATE)
+    if objective == "semi-supervised" and config.loss is None:
+        config = replace(config, loss="non_saturating")  # that of class K + 1, and its penalties
     config = config.for_data(height, per_class)
     config = replace(config, precision=recipe.precision(config.precision))
     if objective == "gan":
