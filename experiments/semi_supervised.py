@@ -4,7 +4,7 @@
 
 Studies of digits and of Fashion-MNIST with `--per-class 10 --unlabelled rest`: the classifier of a
 K+1-class GAN (arXiv 1606.03498) against the same network trained on the labelled images alone at
-the best of six strengths of the classical transforms. Of the 10 labelled images of a class two
+the best strength of the classical transforms. Of the 10 labelled images of a class two
 only choose, for both. Each sees as many labelled images in training: 3,000 updates of 64.
 Five replicates, each with a draw of its own; one sealed test set, paired intervals. What follows --
 is given to both studies. Results go to experiments/results/semi_supervised_NAME.json, the studies
