@@ -40,7 +40,9 @@ FILE = RESULTS / "collapse.json"
 
 def config(updates: int) -> GANConfig:
     """Return the GAN that collapses."""
-    return GANConfig(network="dcgan", augment="none", r1_weight=0.0, updates=updates)
+    return GANConfig(
+        network="dcgan", loss="non_saturating", augment="none", r1_weight=0.0, updates=updates
+    )
 
 
 def main() -> None:

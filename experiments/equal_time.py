@@ -36,8 +36,9 @@ FILE = RESULTS / "equal_time.json"
 IMAGES, STEPS_PER_CALL = 10_000, 10
 
 SETTINGS: dict[str, GANConfig] = {
-    "dcgan": GANConfig(network="dcgan", learning_rate=2e-4),
-    "dcgan-fast": GANConfig(network="dcgan", learning_rate=1e-3),
+    "dcgan": GANConfig(network="dcgan", loss="non_saturating", learning_rate=2e-4),
+    "dcgan-fast": GANConfig(network="dcgan", loss="non_saturating", learning_rate=1e-3),
+    "dcgan-relativistic": GANConfig(network="dcgan"),
     "resnet": GANConfig(network="resnet", width=24),
     "resnet-fast": GANConfig(network="resnet", width=24, learning_rate=1e-3),
     "modern": GANConfig(network="modern", width=24),

@@ -53,30 +53,28 @@ SAMPLES, JUDGED_BY, SEEN_BY = 2000, 5000, 10_000
 CLASSIFIER_UPDATES, BATCH, CLASSIFIERS = 800, 64, 2
 WIDTH, FEATURES = 16, 64
 
+_CUSTOMARY: dict[str, Any] = {"network": "dcgan", "loss": "non_saturating"}
+_MODERN: dict[str, Any] = {"loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0}
+
 SETTINGS: dict[str, dict[str, Any]] = {
-    "dcgan": {"network": "dcgan", "learning_rate": 2e-4},
-    "dcgan-fast": {"network": "dcgan", "learning_rate": 1e-3},
-    "dcgan-plain": {"network": "dcgan", "augment": "none", "r1_weight": 0.0},
-    "dcgan-full": {"network": "dcgan", "augment_strength": 1.0},
+    "dcgan": {**_CUSTOMARY, "learning_rate": 2e-4},
+    "dcgan-fast": {**_CUSTOMARY, "learning_rate": 1e-3},
+    "dcgan-plain": {**_CUSTOMARY, "augment": "none", "r1_weight": 0.0},
+    "dcgan-full": {**_CUSTOMARY, "augment_strength": 1.0},
     "dcgan-hinge": {"network": "dcgan", "loss": "hinge"},
-    "dcgan-adaptive": {"network": "dcgan", "augment_strength": 1.0, "augment_adaptive": True},
-    "dcgan-r1": {"network": "dcgan", "r1_weight": 1.0},
+    "dcgan-adaptive": {**_CUSTOMARY, "augment_strength": 1.0, "augment_adaptive": True},
+    "dcgan-r1": {**_CUSTOMARY, "r1_weight": 1.0},
     "dcgan-lecam": {"network": "dcgan", "loss": "hinge", "lecam_weight": 0.3},
-    "dcgan-consistency": {"network": "dcgan", "consistency_weight": 10.0},
-    "dcgan-latent": {"network": "dcgan", "latent_consistency_weight": 5.0},
-    "dcgan-relativistic": {
-        "network": "dcgan", "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0,
-    },
+    "dcgan-consistency": {**_CUSTOMARY, "consistency_weight": 10.0},
+    "dcgan-latent": {**_CUSTOMARY, "latent_consistency_weight": 5.0},
+    "dcgan-relativistic": {"network": "dcgan", **_MODERN},
     "resnet": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0},
     "resnet-fast": {"network": "resnet", "learning_rate": 1e-3, "width": 24},
     "resnet-r1": {"network": "resnet", "loss": "hinge"},
     "resnet-b0": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0, "beta1": 0.0},
-    "modern": {"network": "modern", "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0},
-    "modern-b0": {
-        "network": "modern", "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0,
-        "beta1": 0.0,
-    },
-}  # fmt: skip
+    "modern": {"network": "modern", **_MODERN},
+    "modern-b0": {"network": "modern", **_MODERN, "beta1": 0.0},
+}
 
 
 class Parts(NamedTuple):

@@ -170,7 +170,11 @@ def test_what_is_given_stays_and_is_said_to_be_given():
 
 @pytest.mark.parametrize(
     ("network", "loss", "r1_weight", "r2_weight"),
-    [("resnet", "hinge", 0.0, 0.0), ("modern", "relativistic", 1.0, 1.0)],
+    [
+        ("dcgan", "relativistic", 1.0, 1.0),
+        ("resnet", "hinge", 0.0, 0.0),
+        ("modern", "relativistic", 1.0, 1.0),
+    ],
 )
 def test_another_network_is_trained_by_the_game_that_it_is_made_for(
     network, loss, r1_weight, r2_weight
@@ -178,6 +182,14 @@ def test_another_network_is_trained_by_the_game_that_it_is_made_for(
     own = GANConfig(network=network).for_data(32, 100)
     assert (own.loss, own.r1_weight, own.r2_weight) == (loss, r1_weight, r2_weight)
     assert GANConfig(network=network, loss="minimax").for_data(32, 100).loss == "minimax"
+
+
+@pytest.mark.parametrize("network", ["dcgan", "modern"])
+def test_a_loss_that_compares_no_pairs_has_the_customary_penalty(network):
+    own = GANConfig(network=network, loss="hinge").for_data(32, 100)
+    assert (own.r1_weight, own.r2_weight) == (0.1, 0.0)
+    both = GANConfig(network=network, loss="hinge", r2_weight=0.5).for_data(32, 100)
+    assert (both.r1_weight, both.r2_weight) == (0.1, 0.5)
 
 
 def test_an_unknown_situation_is_refused():

@@ -134,7 +134,7 @@ def _read(images: Any, labels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray
 def time_of_both(file: Path, width: int, pairs: int) -> dict[str, Any]:
     """Train in turns with the set on the device and streamed; compare the times of neighbours."""
     images = unread(file)
-    config = GANConfig(network="dcgan", width=width, batch_size=BATCH)
+    config = GANConfig(network="dcgan", loss="non_saturating", width=width, batch_size=BATCH)
     init, call, _ = compiled(describe(config, images.take(np.zeros(1, int))))
     order = shuffled_order(len(images), KEY)
     resident = to_device(images.take(order))

@@ -1,6 +1,7 @@
 """A generator and a classifier trained in a folder: cut, taken up, kept, found again."""
 
 import json
+from dataclasses import replace
 
 import chex
 import jax
@@ -183,6 +184,15 @@ def test_a_gan_alone_classifies_nothing():
     assert found.classifier_update is None
     with pytest.raises(UserError, match="has no classifier: train it with --objective auxiliary"):
         found.classify(SEEN.images)
+
+
+def test_of_k_plus_1_classes_the_loss_is_their_own_with_its_penalty():
+    large = replace(SEEN, images=np.zeros((len(SEEN), 32, 32, 1), np.uint8))
+    config = GANConfig(network="dcgan", updates=1)
+    semi = describe(config, large, objective="semi-supervised").config
+    assert (semi.loss, semi.r1_weight, semi.r2_weight) == ("non_saturating", 0.1, 0.0)
+    three = describe(config, large, objective="three-player").config
+    assert (three.loss, three.r1_weight, three.r2_weight) == ("relativistic", 1.0, 1.0)
 
 
 def test_an_objective_needs_two_classes():
