@@ -90,6 +90,41 @@ def trade_off() -> str:
     )
 
 
+def ceiling() -> str:
+    """Tabulate what degraded images tell a classifier that was trained on such images."""
+    files = [RESULTS / f"{name}.json" for name in ("restoration_fashion_mnist", CEILING)]
+    if not all(file.exists() for file in files):
+        return "Not measured yet."
+    found, most = (json.loads(file.read_text()) for file in files)
+    rows = []
+    for name, own in found["degradations"].items():
+        if name not in most["accuracy"]:
+            continue
+        methods = {each["kind"]: each for each in own["methods"] if not each["weight"]}
+        restored, lost = methods["restored"], methods["degraded"]
+        back = restored["recovered"]
+        rows.append(
+            f"| {name} | {own['clean_accuracy']['mean']:.1%} | {lost['accuracy']['mean']:.1%} "
+            f"| {restored['accuracy']['mean']:.1%} | {back['mean']:.0%} ({back['low']:.0%} to "
+            f"{back['high']:.0%}) | {most['accuracy'][name]:.1%} |"
+        )
+    return "\n".join(
+        [
+            "What restoration gives back of a classifier's accuracy on Fashion-MNIST, and what the "
+            "same classifier is right about when it is trained on degraded images instead "
+            f"([results](experiments/results/{CEILING}.json), `{most['experiment']}`):",
+            "",
+            "| degradation | clean | degraded | restored | given back (95 %) "
+            "| trained on degraded |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *rows,
+        ]
+    )
+
+
+CEILING = "restoration_ceiling"
+
+
 def _row(words: str, found: dict[str, Any], made: str) -> str:
     methods = found["methods"]
     degraded = next(own for own in methods if own["kind"] == "degraded")

@@ -59,6 +59,7 @@ def tables() -> dict[str, str]:
         "joint_weights": joint_tables.weights(),
         "choice": joint_tables.choice(),
         "restoration": restoration_tables.restoration(),
+        "ceiling": restoration_tables.ceiling(),
         "trade_off": restoration_tables.trade_off(),
     }
 
