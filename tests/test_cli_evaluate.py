@@ -129,8 +129,8 @@ def test_a_study_is_its_first_replicate_and_lost_training_images_are_told(
         tmp_path / "study", "digits", "--features", features, "--no-cas", "--count", 300, "--json"
     )
     assert code == 0
-    assert "is a study: the GAN is that of" in err.replace("\n", " ")
-    assert "cannot be found again" in err.replace("\n", " ")
+    assert "is a study: the GAN is that of" in " ".join(err.split())
+    assert "cannot be found again" in " ".join(err.split())
     found = json.loads(out)
     assert found["copies_of"] == "the training images of digits"
     assert "cannot be found again" in found["notes"][0]
