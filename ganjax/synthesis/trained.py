@@ -211,7 +211,7 @@ def warn_of_collapse(gan: Trained, progress: Progress) -> None:
     if kept is not None and kept < COLLAPSED:
         progress.say(
             f"the GAN has collapsed: within a class, its images vary {kept:.2f} times as much as "
-            "real ones. Give T(x) (--gan.augment diffaugment), a --gan.r1-weight above 0, or more "
+            "real ones. Give --gan.loss relativistic, T(x) (--gan.augment diffaugment), or more "
             "images"
         )
 
