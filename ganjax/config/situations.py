@@ -3,9 +3,10 @@
 `experiments/sweep.py` compares settings, and never sees a test image. At 20, 100 and 500 images of
 Fashion-MNIST per class (one seed each so far; nothing larger, no other set) samples of `dcgan` come
 twice to three times as near to real images at a learning rate of 1e-3 as at the customary 2e-4
-(arXiv 1511.06434) with as many updates, and nearer again by the game of arXiv 2501.05441, which
-compares each generated image with a real one, R1 and R2 beside it: by the customary game a class's
-images all look alike. Otherwise the situations still share one recipe.
+(arXiv 1511.06434) with as many updates. Yet by the customary game its images of a class all look
+alike; by that of arXiv 2501.05441, which compares each with a real one, R1 and R2 beside it, they
+vary as real ones do (100 images per class, and all: one seed, not yet in the sweep's results).
+Otherwise the situations still share one recipe.
 """
 
 from typing import Any, Literal
