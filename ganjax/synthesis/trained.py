@@ -211,9 +211,17 @@ def warn_of_collapse(gan: Trained, progress: Progress) -> None:
     if kept is not None and kept < COLLAPSED:
         progress.say(
             f"the GAN has collapsed: within a class, its images vary {kept:.2f} times as much as "
-            "real ones. Give --gan.loss relativistic, T(x) (--gan.augment diffaugment), or more "
-            "images"
+            f"real ones. {_against_collapse(gan.description)}"
         )
+
+
+def _against_collapse(description: Description) -> str:
+    """Say what to do about a collapse."""
+    if description.objective in ("auxiliary", "semi-supervised"):
+        return "Its classifier may be good all the same; for images, train three-player or gan"
+    if description.config.loss != "relativistic":
+        return "Give --gan.loss relativistic"
+    return "Give T(x) (--gan.augment diffaugment), or more images"
 
 
 def leave_weights(folder: Path, gan: Trained) -> None:

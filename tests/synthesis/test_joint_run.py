@@ -12,9 +12,10 @@ from ganjax import models
 from ganjax.config import JOINT, GANConfig, JointConfig
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
+from ganjax.progress import Silent
 from ganjax.synthesis import description as descriptions
 from ganjax.synthesis.description import describe
-from ganjax.synthesis.trained import conclude, load, train_in
+from ganjax.synthesis.trained import Trained, conclude, load, train_in, warn_of_collapse
 from ganjax.synthesis.weights import read_weights
 from ganjax.training import loop
 from ganjax.typing import PartlyLabelled
@@ -201,3 +202,28 @@ def test_an_objective_needs_two_classes():
         describe(GAN, one, objective="auxiliary")
     with pytest.raises(UserError, match=r"--objective auxiliary needs labels .* toy has 0"):
         describe(GAN, SEEN, conditional=False, objective="auxiliary")
+
+
+@pytest.mark.parametrize(
+    ("objective", "loss", "said"),
+    [
+        ("gan", "hinge", "Give --gan.loss relativistic"),
+        ("gan", "relativistic", "Give T(x) (--gan.augment diffaugment), or more images"),
+        ("auxiliary", "relativistic", "for images, train three-player or gan"),
+    ],
+)
+def test_a_collapse_is_told_with_what_helps(objective, loss, said):
+    description = describe(replace(GAN, loss=loss), SEEN, objective=objective)
+    signs = {"update": [4, 8], "variety": [0.5, 0.04]}
+    lines = []
+
+    class Listening(Silent):
+        def say(self, line):
+            lines.append(line)
+
+    for update in (4, 8):
+        gan = Trained(description, description.gan(), None, update, {}, signs)
+        warn_of_collapse(gan, Listening())
+    (line,) = lines  # of the state that was kept alone
+    assert "vary 0.04 times as much as real ones" in line
+    assert line.endswith(said)
