@@ -172,7 +172,7 @@ def joint_training(
         )
     if objective == "auxiliary":
         return joint.auxiliary(
-            generator, answering(classes + 1), terms=_class_terms(own), loss=loss, **how
+            generator, answering(2 * classes + 1), terms=_class_terms(own), loss=loss, **how
         )
     features = models.conv_features(size=size, channels=channels, width=own.width)
     return joint.semi_supervised(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from ganjax.models import Generator, Model
 from ganjax.ops import classes, losses, spread
@@ -41,18 +42,31 @@ class Heads(NamedTuple):
     """How a discriminator's outputs are read.
 
     Attributes:
-      source: `outputs -> logits [batch]`, of being real.
+      source: `(outputs, labels or None) -> logits [batch]`, of being real, and of its class where
+        that is told.
       classes: `outputs -> logits [batch, classes]`.
     """
 
-    source: Callable[[Array], Array]
+    source: Callable[[Array, Array | None], Array]
     classes: Callable[[Array], Array]
 
 
-LAST_IS_SOURCE = Heads(lambda outputs: outputs[:, -1], lambda outputs: outputs[:, :-1])
-"""A head for the classes, and one more output: real or generated (arXiv 1610.09585)."""
+def _projected(outputs: Array, labels: Array | None) -> Array:
+    own, base, of_each = jnp.split(outputs, [outputs.shape[1] // 2, outputs.shape[1] // 2 + 1], 1)
+    told = lax.stop_gradient(jax.nn.softmax(own))
+    if labels is not None:
+        told = jax.nn.one_hot(labels, own.shape[1], dtype=own.dtype)
+    return base[:, 0] + jnp.sum(told * of_each, axis=1)
 
-GENERATED_IS_A_CLASS = Heads(classes.some_class, lambda outputs: outputs)
+
+BESIDE_CLASSES = Heads(_projected, lambda outputs: outputs[:, : outputs.shape[1] // 2])
+"""A head for the K classes (arXiv 1610.09585), one output "real", and K more that are added to it
+by the image's class (arXiv 1802.05637); of an image without label, by the class head's answer.
+By the paper's one output, that knows no class, samples of a class all come to look alike."""
+
+GENERATED_IS_A_CLASS = Heads(
+    lambda outputs, labels: classes.some_class(outputs), lambda outputs: outputs
+)
 """K classes, and "generated" is class K + 1 (arXiv 1606.03498)."""
 
 
@@ -100,17 +114,20 @@ def auxiliary(
 ) -> Joint:
     """Build the functions of a GAN with an auxiliary classifier (AC-GAN, arXiv 1610.09585).
 
-        discriminator:  (1 - w) [mean loss_D(s(T(x)), s(T(G(z, y)))) + penalties]
+        discriminator:  (1 - w) [mean loss_D(s(T(x), y), s(T(G(z, y)), y)) + penalties]
                         + w [mean -log p(y | T(x)) + generated * mean -log p(y | T(G(z, y)))]
-        generator:      (1 - w) mean loss_G(s(T(G(z, y)))) + w mean -log p(y | T(G(z, y)))
+        generator:      (1 - w) mean loss_G(s(T(G(z, y)), y)) + w mean -log p(y | T(G(z, y)))
 
-    s is the head for real or generated, p that for classes. Real images of the first line are the
-    unlabelled ones, where a batch has any. The weights act on gradients, by the rule of
-    `ganjax.training.balance`, as the paper's plain sum lets one head starve the other.
+    p is the head for classes, s that for real or generated, which is told the class by projection
+    (arXiv 1802.05637; the paper's is not told, and samples of a class come to look alike). Real
+    images of the first line are the unlabelled ones, where a batch has any; then s goes by the
+    mean over the classes as p answers, of generated images too. The weights act on gradients, by
+    the rule of `ganjax.training.balance`, as the paper's plain sum lets one head starve the other.
 
     Args:
       generator: latents and labels to images.
-      discriminator: images to `[batch, classes + 1]`; the last output is real or generated.
+      discriminator: images to `[batch, 2 classes + 1]`: the classes, one output of being real,
+        and what each class adds to it.
       terms: what counts as classification, and how much.
       loss: per-example losses on logits, one of `ganjax.losses`.
       augment: T(x), a policy of `ganjax.policy`; `()` for none.
@@ -126,7 +143,7 @@ def auxiliary(
     """
     rules = Rules(loss, tuple(penalties), None)
     return _two_heads(
-        generator, discriminator, LAST_IS_SOURCE, None, rules, terms,
+        generator, discriminator, BESIDE_CLASSES, None, rules, terms,
         partial(policies.apply, augment, strength=augment_strength),
         generator_optimizer or adam(), discriminator_optimizer or adam(), ema_decay,
     )  # fmt: skip
@@ -218,7 +235,7 @@ def _two_heads(
 
         def discriminate(params: Params, images: Array) -> tuple[Array, Variables]:
             found, updates = outputs(params, images)
-            return heads.source(found), updates
+            return heads.source(found, None if unlabelled else labels), updates
 
         def classify(params: Params, images: Array) -> Array:
             return heads.classes(outputs(params, images)[0])
@@ -299,8 +316,7 @@ def _two_heads(
         return state, metrics | count_conflicts(conflicts)
 
     def logits(state: JointState, images: Array, labels: Array) -> Array:
-        del labels  # this discriminator is not told
-        return heads.source(discriminator.apply(state.discriminator, images)[0])
+        return heads.source(discriminator.apply(state.discriminator, images)[0], labels)
 
     def classify(state: JointState, images: Array) -> Array:
         variables = {**state.discriminator, "params": state.ema_classifier}

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax import lax
 from small_players import (
     BATCH,
     BATCHES,
@@ -53,7 +54,7 @@ def build(objective, terms, *, latents=fixed_latents, **settings):
         **settings,
     }
     if objective is auxiliary:
-        return auxiliary(linear_generator(latents), curved_answers(CLASSES + 1), **settings)
+        return auxiliary(linear_generator(latents), curved_answers(2 * CLASSES + 1), **settings)
     answers, features = curved_answers(CLASSES), curved_features()
     return semi_supervised(linear_generator(latents), answers, features, **settings)
 
@@ -71,33 +72,41 @@ def of_class_logits(objective, found):
     return found[:, :CLASSES] if objective is auxiliary else found
 
 
-def of_source_logit(objective, found):
-    """The last output; or the log of Z, the odds of all classes to one."""
-    if objective is auxiliary:
-        return found[:, CLASSES]
-    return jnp.log(jnp.sum(jnp.exp(found), axis=1))
+def of_source_logit(objective, found, labels):
+    """The middle output, and the one of the class; or the log of Z, the odds of all classes to one.
+
+    Without labels, the mean of the outputs of the classes, as probable as the classes are found.
+    """
+    if objective is semi_supervised:
+        return jnp.log(jnp.sum(jnp.exp(found), axis=1))
+    added = found[:, CLASSES + 1 :]
+    if labels is not None:
+        return found[:, CLASSES] + added[jnp.arange(len(labels)), labels]
+    probable = lax.stop_gradient(jax.nn.softmax(found[:, :CLASSES]))
+    return found[:, CLASSES] + jnp.sum(probable * added, axis=1)
 
 
-def slope(params, images):
-    """R1, gamma / 2 |grad D|^2, of the last output."""
-    each = jax.vmap(jax.grad(lambda x: outputs(params, x[None])[0, CLASSES]))(images)
-    return jnp.mean(jnp.sum(each**2, axis=(1, 2, 3)))
+def slope(source, params, images):
+    """R1, the mean of |grad D|^2, of images that do not influence each other."""
+    found = jax.grad(lambda x: jnp.sum(source(params, x)))(images)
+    return jnp.mean(jnp.sum(found**2, axis=(1, 2, 3)))
 
 
 def solved(objective, batch, g, d):
     """Both players after a step, and all that goes into it, from the equations alone."""
     loss = LOSSES[objective]
-    real = batch.unlabelled if len(batch.unlabelled) else batch.images
+    unlabelled = len(batch.unlabelled) > 0
+    real = batch.unlabelled if unlabelled else batch.images
 
     def source(params, images):
-        return of_source_logit(objective, outputs(params, images))
+        return of_source_logit(objective, outputs(params, images), None if unlabelled else LABELS)
 
     def class_of(params, images):
         return of_class_logits(objective, outputs(params, images))
 
     def adversarial(params):
         value = jnp.mean(loss.discriminator(source(params, real), source(params, made_by(g))))
-        return value + (R1 / 2 * slope(params, real) if objective is auxiliary else 0.0)
+        return value + (R1 / 2 * slope(source, params, real) if objective is auxiliary else 0.0)
 
     def classification(params):
         value = minus_log_probability(class_of(params, IMAGES), LABELS)
@@ -159,14 +168,15 @@ def test_both_updates_descend_the_written_objectives(objective, batch):
     assert_close(after.norms, 0.9 * np.array(norms, np.float32))
 
 
-def test_without_classification_it_is_a_gan_of_the_last_output():
-    answers = curved_answers(CLASSES + 1)
+def test_without_classification_it_is_a_gan_whose_discriminator_projects_the_class():
+    answers = curved_answers(2 * CLASSES + 1)
 
-    def last(variables, images, labels=None, **how):
-        return answers.apply(variables, images, **how)[0][:, -1], {}
+    def projected(variables, images, labels=None, **how):
+        found = answers.apply(variables, images, **how)[0]
+        return of_source_logit(auxiliary, found, labels), {}
 
     sgd = {"generator_optimizer": optax.sgd(RATE), "discriminator_optimizer": optax.sgd(RATE)}
-    alone = training.gan(linear_generator(), Model(answers.init, last), **sgd)
+    alone = training.gan(linear_generator(), Model(answers.init, projected), **sgd)
     joint = build(auxiliary, ClassTerms(weight=0.0, generator_weight=0.0))
     state = joint.init(KEY)
     plain = replace(alone.init(KEY), generator=state.generator, discriminator=state.discriminator)
@@ -325,7 +335,9 @@ def test_it_tells_how_real_an_image_is(trained):
     state = states[-1]
     found = outputs(state.discriminator["params"], OTHERS)
     objective = auxiliary if found.shape[1] > CLASSES else semi_supervised
-    assert_close(joint.logits(state, OTHERS, LABELS), of_source_logit(objective, found))
+    for labels in (LABELS, (LABELS + 1) % CLASSES):
+        expected = of_source_logit(objective, found, labels)
+        assert_close(joint.logits(state, OTHERS, labels), expected)
 
 
 def test_image_i_is_the_same_in_every_batch(trained):

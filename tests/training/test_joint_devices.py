@@ -30,7 +30,7 @@ T = (policy.Transform(augment.random_brightness, 0.5),)
 
 
 def two_heads():
-    players = linear_generator(normal_latents), curved_answers(CLASSES + 1)
+    players = linear_generator(normal_latents), curved_answers(2 * CLASSES + 1)
     return auxiliary(*players, terms=ClassTerms(generated=1.0))
 
 
