@@ -217,8 +217,8 @@ def warn_of_collapse(gan: Trained, progress: Progress) -> None:
 
 def _against_collapse(description: Description) -> str:
     """Say what to do about a collapse."""
-    if description.objective in ("auxiliary", "semi-supervised"):
-        return "Its classifier may be good all the same; for images, train three-player or gan"
+    if description.objective == "semi-supervised":
+        return "Its classifier may be good all the same; for images, give another --objective"
     if description.config.loss != "relativistic":
         return "Give --gan.loss relativistic"
     return "Give T(x) (--gan.augment diffaugment), or more images"

@@ -209,7 +209,7 @@ def test_an_objective_needs_two_classes():
     [
         ("gan", "hinge", "Give --gan.loss relativistic"),
         ("gan", "relativistic", "Give T(x) (--gan.augment diffaugment), or more images"),
-        ("auxiliary", "relativistic", "for images, train three-player or gan"),
+        ("semi-supervised", "non_saturating", "for images, give another --objective"),
     ],
 )
 def test_a_collapse_is_told_with_what_helps(objective, loss, said):
