@@ -86,11 +86,13 @@ def trained_and_judged(
     """Train a GAN for so many seconds; return what it did with them, and its figures."""
     size, channels, classes = fit.images.shape[1], fit.images.shape[3], len(fit.class_names)
     config = config.for_data(size, len(fit) / classes)
+    assert config.batch_size is not None
+    batch_size = config.batch_size
     gan = recipe.gan(config, size=size, channels=channels, classes=classes)
     key, data = jax.random.key(seed), loader.to_device(fit)
 
     def draw(key: Key, data: loader.Resident):
-        return loader.sample_batch(key, data, config.batch_size)
+        return loader.sample_batch(key, data, batch_size)
 
     init, call = jax.jit(gan.init), repeat(gan.step, draw)
     began = perf_counter()

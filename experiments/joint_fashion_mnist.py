@@ -27,7 +27,7 @@ from experiments.study_digits import keep
 from experiments.tables import RESULTS
 from ganjax.cli import main as command_line
 from ganjax.data import loader, sources
-from ganjax.data.atomic import write_json_atomically
+from ganjax.data.atomic import write_arrays_atomically, write_json_atomically
 from ganjax.data.dataset import Dataset
 from ganjax.evaluate.cas import train_both
 from ganjax.evaluate.learning import Learning
@@ -74,38 +74,42 @@ def scores(out: Path, data_dir: str, found: dict[str, Any]) -> dict[str, Any]:
     test = source.test
     order = np.random.default_rng(0).permutation(len(source.train))
     choosing, real = order[:CHOOSING], order[CHOOSING : CHOOSING + SAMPLES]
-    arms = list(found["joint"])
-    right: dict[str, list[np.ndarray]] = {name: [] for name in ("real", "gan", *arms)}
+    names = ("gan", *found["joint"])
+    right: dict[str, list[np.ndarray]] = {name: [] for name in ("real", *names)}
     for number in range(found["replicates"]):
         folder = out / "replicates" / str(number)
-        for name in ("gan", *arms):
-            gan = trained.load(folder if name == "gan" else folder / name)
-            images, labels = gan.sample(jax.random.key(number), SAMPLES)
-            judged = Dataset(f"samples of {name}", images, labels, test.class_names)
-            both = train_both(
-                judged,
-                source.train.take(real),
-                source.train.take(choosing),
-                learning=LEARNING,
-                seeds=1,
-                progress=Silent(),
-            )
-            of_real, of_judged = both.predict(test.images)[:, 0] == test.labels[None]
-            right[name].append(of_judged)
-            print(f"replicate {number}, {name}: CAS {of_judged.mean():.1%}", flush=True)
+        for name in names:
+            kept = folder / f"right-by-{name}.npz"
+            if not kept.exists():
+                gan = trained.load(folder if name == "gan" else folder / name)
+                images, labels = gan.sample(jax.random.key(number), SAMPLES)
+                judged = Dataset(f"samples of {name}", images, labels, test.class_names)
+                both = train_both(
+                    judged,
+                    source.train.take(real),
+                    source.train.take(choosing),
+                    learning=LEARNING,
+                    seeds=1,
+                    progress=Silent(),
+                )
+                answers = both.predict(test.images)[:, 0] == test.labels[None]
+                write_arrays_atomically(kept, real=answers[0], judged=answers[1])
+            answers = np.load(kept)
+            right[name].append(answers["judged"])
+            print(f"replicate {number}, {name}: CAS {answers['judged'].mean():.1%}", flush=True)
             if name == "gan":
-                right["real"].append(of_real)
+                right["real"].append(answers["real"])
     plain = np.stack(right["gan"]).astype(float)
     told: dict[str, Any] = {
         name: {"accuracy": asdict(crossed_interval(np.stack(own).astype(float)))}
         for name, own in right.items()
     }
-    for name in arms:
+    for name in names[1:]:
         told[name]["difference"] = asdict(crossed_interval(np.stack(right[name]) - plain))
     return {
         "samples": SAMPLES,
         "learning": vars(LEARNING),
-        "updates": {"gan": GAN_UPDATES, **dict.fromkeys(arms, UPDATES)},
+        "updates": {"gan": GAN_UPDATES, **dict.fromkeys(names[1:], UPDATES)},
         "generators": told,
     }
 

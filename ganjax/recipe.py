@@ -208,9 +208,10 @@ def _in_precision(model: Model, wanted: Precision) -> Model:
 
 def penalties_of(config: GANConfig) -> tuple[Penalty, ...]:
     """Return the penalties of a complete configuration whose weights are not 0."""
+    every = config.penalty_every or 1
     found = (
-        penalties.r1(config.r1_weight or 0.0),
-        penalties.r2(config.r2_weight or 0.0),
+        penalties.r1(config.r1_weight or 0.0, every=every),
+        penalties.r2(config.r2_weight or 0.0, every=every),
         penalties.gradient(config.gradient_penalty_weight),
         penalties.consistency(policy.classical(), config.consistency_weight),
         penalties.lecam(config.lecam_weight),

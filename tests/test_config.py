@@ -159,7 +159,7 @@ def test_the_situation_follows_from_the_images_of_a_class(per_class, situation):
     assert found.for_data(8, 1) == found  # nothing is left to fill in
     words = found.in_words(per_class)
     assert words.startswith(f"situation {situation}: {per_class:g} training images per class")
-    assert f"{found.updates:,} updates" in words
+    assert f"{found.updates:,} updates of {found.batch_size} images" in words
 
 
 def test_what_is_given_stays_and_is_said_to_be_given():
@@ -182,6 +182,21 @@ def test_another_network_is_trained_by_the_game_that_it_is_made_for(
     own = GANConfig(network=network).for_data(32, 100)
     assert (own.loss, own.r1_weight, own.r2_weight) == (loss, r1_weight, r2_weight)
     assert GANConfig(network=network, loss="minimax").for_data(32, 100).loss == "minimax"
+
+
+def test_only_the_game_of_dcgan_itself_has_small_batches_and_seldom_penalties():
+    def custom(config):
+        found = config.for_data(32, 100)
+        return found.penalty_every, found.batch_size, found.updates
+
+    assert custom(GANConfig()) == (4, 32, 4000)
+    for other in (
+        GANConfig(network="resnet"),
+        GANConfig(network="modern"),
+        GANConfig(loss="hinge"),
+    ):
+        assert custom(other) == (1, 64, 2000)
+    assert custom(GANConfig(penalty_every=2, batch_size=8, updates=5)) == (2, 8, 5)
 
 
 @pytest.mark.parametrize("network", ["dcgan", "modern"])

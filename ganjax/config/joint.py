@@ -13,8 +13,10 @@ Objective = Literal["gan", "auxiliary", "three-player", "semi-supervised"]
 JOINT = tuple(name for name in get_args(Objective) if name != "gan")
 """The objectives that a classifier comes out of."""
 
-JOINT_LEARNING_RATE = 1e-3
-"""Of all players where none is given: what classifiers are customarily trained with."""
+JOINT_CUSTOMS: dict[str, Any] = {
+    "learning_rate": 1e-3, "batch_size": 64, "penalty_every": 1, "updates": 2000,
+}  # fmt: skip
+"""Of all players where nothing is given: what classifiers are customarily trained with."""
 
 NEEDS_UNLABELLED = ("semi-supervised",)
 

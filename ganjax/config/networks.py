@@ -51,6 +51,8 @@ class GANConfig:
         (arXiv 2006.06676).
       r1_weight: weight of the R1 penalty (arXiv 1801.04406); 0 leaves it out.
       r2_weight: of the same on generated images.
+      penalty_every: reckon R1 and R2 once in so many updates, as many times as strong (lazy
+        regularisation, arXiv 1912.04958): they are half the work. None for 4 with dcgan, else 1.
       gradient_penalty_weight: of WGAN-GP's penalty (arXiv 1704.00028); customary 10.
       consistency_weight: of balanced consistency under the classical transforms (arXiv 2002.04724);
         customary 10.
@@ -60,8 +62,8 @@ class GANConfig:
       learning_rate: of Adam, for both networks; None for 1e-3 with dcgan, 2e-4 with the others.
       beta1: of Adam, likewise.
       ema_decay: per update, of the averaged generator that samples are drawn from.
-      batch_size: real images per update.
-      updates: updates of each network.
+      batch_size: real images per update; None for 32 with dcgan, 64 with the others.
+      updates: updates of each network; None for 4,000 with dcgan, 2,000 with the others.
       precision: what the networks compute in, "float32" or "bfloat16" (parameters, optimizer and
         statistics are float32 in both); "auto": bfloat16 on a GPU or TPU, float32 on a CPU.
     """
@@ -76,6 +78,7 @@ class GANConfig:
     augment_adaptive: bool = False
     r1_weight: float | None = None
     r2_weight: float | None = None
+    penalty_every: int | None = None
     gradient_penalty_weight: float = 0.0
     consistency_weight: float = 0.0
     latent_consistency_weight: float = 0.0
@@ -83,7 +86,7 @@ class GANConfig:
     learning_rate: float | None = None
     beta1: float = 0.5
     ema_decay: float = 0.999
-    batch_size: int = 64
+    batch_size: int | None = None
     updates: int | None = None
     precision: Precision = "auto"
 
@@ -114,7 +117,7 @@ class GANConfig:
             f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
             f"{self.loss}, {', '.join(given) or 'no penalty'}, learning rate "
             f"{self.learning_rate:g}, {transforms if self.augment != 'none' else 'no T(x)'}, "
-            f"{self.updates:,} updates"
+            f"{self.updates:,} updates of {self.batch_size} images"
         )
 
     def __post_init__(self):
@@ -124,8 +127,8 @@ class GANConfig:
             one_of("loss", self.loss, get_args(LossName))
         one_of("augment", self.augment, get_args(PolicyName))
         one_of("precision", self.precision, get_args(Precision))
-        at_least(self, 1, "latent_size", *_given(self, "width", "updates"))
-        at_least(self, 2, "batch_size")
+        at_least(self, 1, "latent_size", *_given(self, "width", "updates", "penalty_every"))
+        at_least(self, 2, *_given(self, "batch_size"))
         at_least(self, 0, *_given(self, "augment_strength", *_WEIGHTS))
         positive(self, *_given(self, "learning_rate"))
         for name in ("ema_decay", "beta1"):

@@ -25,8 +25,10 @@ _ALL: dict[str, Any] = {
     "augment_strength": 0.5,
     "r1_weight": 1.0,
     "r2_weight": 1.0,
+    "penalty_every": 4,
     "learning_rate": 1e-3,
-    "updates": 2000,
+    "batch_size": 32,
+    "updates": 4000,
 }
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -36,7 +38,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """The values that depend on the situation."""
 
-_CUSTOMARY = 2e-4
+_CUSTOMARY: dict[str, Any] = {"penalty_every": 1, "batch_size": 64, "updates": 2000}
+_CUSTOMARY_RATE = 2e-4
 """The learning rate of arXiv 1511.06434 and 1802.05957."""
 
 GAMES: dict[str, dict[str, Any]] = {
@@ -47,7 +50,7 @@ GAMES: dict[str, dict[str, Any]] = {
 """The loss and penalties that each network is made for, where it is not the situation's own:
 arXiv 1801.04406, 1802.05957, 2501.05441. Such a network has the customary learning rate."""
 
-_CUSTOMARY_PENALTIES = {"r1_weight": 0.1, "r2_weight": 0.0}
+_CUSTOMARY_GAME = {"r1_weight": 0.1, "r2_weight": 0.0, **_CUSTOMARY}
 """Of another loss that is given where the network's own is relativistic: arXiv 1801.04406."""
 
 
@@ -78,11 +81,11 @@ def settings_for(
     if network == "auto":
         network = "mlp" if size <= LARGEST_FOR_MLP else found["network"]
     if network != found["network"]:
-        found |= {**GAMES[network], "learning_rate": _CUSTOMARY}
+        found |= {**GAMES[network], "learning_rate": _CUSTOMARY_RATE, **_CUSTOMARY}
     if loss == "relativistic":
         found |= GAMES["modern"]
     elif loss is not None and found["loss"] == "relativistic":
-        found |= _CUSTOMARY_PENALTIES
+        found |= _CUSTOMARY_GAME
     return {**found, "network": network, "situation": situation}
 
 

@@ -86,14 +86,15 @@ def describe_arm(
 ) -> Description:
     """Describe a joint training that sees as many labelled images as the study's classifiers."""
     own, gan = config.classifier, config.gan
-    updates = max(1, round(own.updates * own.batch_size / gan.batch_size))
+    batch_size = gan.batch_size or own.batch_size
+    updates = max(1, round(own.updates * own.batch_size / batch_size))
     joint: JointConfig = replace(config.joint, width=own.width, learning_rate=own.learning_rate)
     if objective != "three-player":
         joint = replace(joint, pairs=None)
     if weight is not None:
         given: Any = {_weight_name(objective): weight}
         joint = replace(joint, **given)
-    gan = replace(gan, updates=updates)
+    gan = replace(gan, updates=updates, batch_size=batch_size)
     return describe(gan, draw.fit, objective=objective, joint=joint)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax import recipe
-from ganjax.config import JOINT_LEARNING_RATE, GANConfig, JointConfig, Objective
+from ganjax.config import JOINT_CUSTOMS, GANConfig, JointConfig, Objective
 from ganjax.data.atomic import write_json_atomically
 from ganjax.data.loader import sample_batch
 from ganjax.data.partly import sample_partly_labelled
@@ -60,6 +60,12 @@ class Description:
         assert self.config.updates is not None
         return self.config.updates
 
+    @property
+    def batch_size(self) -> int:
+        """The real images per update, likewise."""
+        assert self.config.batch_size is not None
+        return self.config.batch_size
+
     def build(self) -> GAN | Joint:
         """Return the training's functions; equal descriptions share them and their programs."""
         return _build(self)
@@ -101,8 +107,10 @@ def describe(
         raise UserError(f"a GAN makes square images, not {height}x{width}")
     names = dataset.class_names if conditional else ()
     per_class = (len(dataset) if images is None else images) / len(dataset.class_names)
-    if objective != "gan" and config.learning_rate is None:
-        config = replace(config, learning_rate=JOINT_LEARNING_RATE)
+    if objective != "gan":
+        config = replace(config, **{
+            name: value for name, value in JOINT_CUSTOMS.items() if getattr(config, name) is None
+        })  # fmt: skip
     if objective == "semi-supervised" and config.loss is None:
         config = replace(config, loss="non_saturating")  # that of class K + 1, and its penalties
     config = config.for_data(height, per_class)
@@ -189,7 +197,7 @@ class Functions(NamedTuple):
 @cache
 def functions(description: Description) -> Functions:
     """Return the functions that all trainings of a description share."""
-    training, batch_size = description.build(), description.config.batch_size
+    training, batch_size = description.build(), description.batch_size
     draw: Callable[..., Any] = partial(sample_batch, batch_size=batch_size)
     see = features(description.size, description.channels)
     look = look_at(training, see, description.classes)

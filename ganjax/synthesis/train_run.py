@@ -62,8 +62,6 @@ def train(
         devices.
     """
     progress = progress or Silent()
-    if mesh is not None:
-        check_batch(config.gan.batch_size, mesh)
     together(lambda: claim_folder(out, config) if is_first() else None)
     with ExitStack() as stack:
         if is_first():  # the others cannot get so far without it
@@ -85,6 +83,8 @@ def _train(
 ) -> Trained:
     found, description = together(lambda: _described(config, images, upkeep.cache, progress))
     dataset = found.labelled
+    if mesh is not None:
+        check_batch(description.batch_size, mesh)
     begin_with = together(lambda: _begin_with(config, progress))
     if is_first():
         write_json_atomically(out / "config.json", to_json(config))

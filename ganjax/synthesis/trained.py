@@ -141,7 +141,7 @@ def train_in(
     progress = progress or Silent()
     updates, rhythm = description.updates, description.rhythm()
     drawing = Drawing(
-        description.config.batch_size,
+        description.batch_size,
         rhythm.steps_per_call,
         description.size**2 * description.channels,
     )

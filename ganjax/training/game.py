@@ -87,7 +87,7 @@ def discriminator_loss(
         state.real_average, state.fake_average, turn.first,
     )  # fmt: skip
     for penalty in rules.penalties:
-        metrics[penalty.name] = jnp.mean(penalty.values(turn.penalty_key, seen))
+        metrics[penalty.name] = penalty.mean(turn.penalty_key, seen, state.step)
         value = value + penalty.weight * metrics[penalty.name]
     if turn.nearby is not None:
         assert rules.latent_consistency is not None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from ganjax.ops import policy as policies
 from ganjax.ops import regularizers
@@ -45,31 +46,44 @@ class Penalty(NamedTuple):
       name: under which its mean stands in the metrics, without the weight.
       weight: its factor in the loss.
       values: `(key, Seen) -> float [batch]`.
+      every: it is reckoned once in so many updates, and then counts as many times as much (lazy
+        regularisation, arXiv 1912.04958); in the metrics too, so that their mean is its own.
     """
 
     name: str
     weight: float
     values: Callable[[Key, Seen], Array]
+    every: int = 1
+
+    def mean(self, key: Key, seen: Seen, step: Array) -> Array:
+        """Return the mean over a batch at a step, in the turns between 0."""
+
+        def value() -> Array:
+            return jnp.mean(self.values(key, seen))
+
+        if self.every == 1:
+            return value()
+        return lax.cond(step % self.every == 0, lambda: self.every * value(), lambda: 0.0)
 
 
-def r1(gamma: float) -> Penalty:
+def r1(gamma: float, *, every: int = 1) -> Penalty:
     """Zero-centred slope at real images: `gamma / 2 E |grad d(x)|^2` (arXiv 1801.04406)."""
 
     def values(key: Key, seen: Seen) -> Array:
         del key
         return regularizers.r1(seen.discriminate, seen.real)
 
-    return Penalty("r1", gamma / 2, values)
+    return Penalty("r1", gamma / 2, values, every)
 
 
-def r2(gamma: float) -> Penalty:
+def r2(gamma: float, *, every: int = 1) -> Penalty:
     """Zero-centred slope at generated images: `gamma / 2 E |grad d(G(z))|^2` (arXiv 1801.04406)."""
 
     def values(key: Key, seen: Seen) -> Array:
         del key
         return regularizers.r1(seen.discriminate, seen.fake)
 
-    return Penalty("r2", gamma / 2, values)
+    return Penalty("r2", gamma / 2, values, every)
 
 
 def gradient(weight: float = 10.0) -> Penalty:

@@ -155,7 +155,7 @@ def test_each_objective_has_its_players(objective):
     training = describe(GAN, SEEN, objective=objective, joint=joint).build()
     state = jax.eval_shape(training.init, KEY)
     own = state.classifier if objective == "three-player" else state.discriminator
-    outputs = 3 if objective == "auxiliary" else 2
+    outputs = 5 if objective == "auxiliary" else 2
     expected = models.conv_classifier(size=8, classes=outputs, width=4)
     assert jax.tree.map(np.shape, own) == jax.tree.map(np.shape, jax.eval_shape(expected.init, KEY))
     images = jax.ShapeDtypeStruct((8, 8, 8, 1), np.float32)

@@ -1,5 +1,7 @@
 """The GAN's step with every penalty, with adaptive T(x), and in games of pairs and of three."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -94,6 +96,18 @@ def test_slopes_are_punished_by_their_weight(penalty, value, change):
     close(metrics[penalty.name], value(v))
     difference = plain.discriminator["params"]["v"] - punished.discriminator["params"]["v"]
     close(difference, RATE * change(v))
+
+
+@pytest.mark.parametrize("kind", [penalties.r1, penalties.r2])
+def test_a_lazy_penalty_comes_seldom_and_counts_as_many_times_as_much(kind):
+    lazy = build(penalties=[kind(3.0, every=4)])
+    for step, others, times in ((4, [kind(12.0)], 4), (5, [], 0)):
+        state = replace(lazy.init(KEY), step=jnp.int32(step))
+        _, after, metrics = stepped(lazy, state)
+        _, expected, _ = stepped(build(penalties=others), state)
+        v = state.discriminator["params"]["v"]
+        close(after.discriminator["params"]["v"], expected.discriminator["params"]["v"])
+        close(metrics[kind(3.0).name], times * (v @ v))
 
 
 def test_consistency_of_a_shift_in_brightness_is_the_square_of_the_sum_of_weights():
