@@ -4,9 +4,9 @@
 
 The long tail has 500 images of the first class and 5 of the last (100:1). Each study is what
 `ganjax study` makes of it by the preset standard, with one classifier per candidate instead of two
-and GANs of half the width; what follows -- is given to all of them. Results go to experiments/results/study_fashion_NAME.json,
-the studies themselves to --out; the same command goes on where it stopped. On 2 cores a study takes
-about half an hour: --only tail 20 runs some of them.
+and GANs of half the width; what follows -- is given to all of them. Results go to
+experiments/results/study_fashion_NAME.json, the studies themselves to --out; the same command goes
+on where it stopped. On 2 cores a study takes about half an hour: --only tail 20 runs some of them.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def main() -> None:
         out = args.out / f"fashion-{name}"
         command_line(
             ["study", "tfds:fashion_mnist", "--data-dir", args.data_dir, *DRAWS[name],
-             "--classifier.seeds", "1", "--gan.width", "16", *(word for word in more if word != "--"),
-             "--out", str(out)]
+             "--classifier.seeds", "1", "--gan.width", "16",
+             *(word for word in more if word != "--"), "--out", str(out)]
         )  # fmt: skip
         keep(out, f"study_fashion_{name}")
 
