@@ -10,9 +10,10 @@ beside that of a plain conditional GAN of the same size and time: a classifier i
 samples of each, its best moment chosen on 1,000 training images, and judged on the test images;
 differences paired by replicate and image. The GAN that three-player is compared with is the
 study's, of GAN_UPDATES updates, which take somewhat longer; auxiliary, whose UPDATES take half as
-long, is compared with one of SHORTER updates beside it. No discriminator has a T(x): with so many images it only slows the classifiers,
-which see the same. What follows -- is given to the study. Results go to
-experiments/results/joint_fashion_mnist.json, the study to --out, where the same command goes on.
+long, is compared with one of SHORTER updates beside it. No discriminator has a T(x): with so many
+images it only slows the classifiers, which see the same. What follows -- is given to the study.
+Results go to experiments/results/joint_fashion_mnist.json, the study to --out, where the same
+command goes on.
 """
 
 import argparse
