@@ -59,11 +59,12 @@ class Penalty(NamedTuple):
         """Return the mean over a batch at a step, in the turns between 0."""
 
         def value() -> Array:
-            return jnp.mean(self.values(key, seen))
+            return jnp.mean(self.values(key, seen), dtype=jnp.float32)
 
         if self.every == 1:
             return value()
-        return lax.cond(step % self.every == 0, lambda: self.every * value(), lambda: 0.0)
+        none = jnp.zeros((), jnp.float32)
+        return lax.cond(step % self.every == 0, lambda: self.every * value(), lambda: none)
 
 
 def r1(gamma: float, *, every: int = 1) -> Penalty:
