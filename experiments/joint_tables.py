@@ -72,6 +72,12 @@ def scores() -> str:
             f"| {_GENERATORS.get(name, name)} | {f'{updates:,}' if updates else ''} "
             f"| {_percent(own['accuracy'])} | {_points(own.get('difference'))} |"
         )
+    lines += [
+        "",
+        "Three-player is compared with the GAN of more updates, which was trained somewhat longer "
+        "than it, auxiliary with the other, which was added when some of these scores had been "
+        "seen. A difference whose interval reaches below 0 is not shown to be one.",
+    ]
     return "\n".join(lines)
 
 
