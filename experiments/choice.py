@@ -1,24 +1,29 @@
-"""By what to choose on a small validation part: criteria compared where the truth is known.
+"""By what to choose on small validation parts: criteria compared where the truth is known.
 
     python -m experiments.choice --data-dir ~/tensorflow_datasets
 
-A study chooses among candidates and looks by a validation part of a few images per class. Here
-draws of Fashion-MNIST's TRAINING split train a classifier at nine strengths of the transforms, with
-ten looks each; 6,000 other training images answer at every look. Of one half of these, validation
-parts as large as a study's are drawn 400 times; each criterion chooses by them, and the other half
-says how accurate the choice is, classes weighed alike. Criteria, all means over classes:
+A study chooses among candidates and looks by a validation part of a few images per class in each
+replicate. Here draws of Fashion-MNIST's TRAINING split train a classifier at nine strengths of the
+transforms, with ten looks each; 6,000 other training images answer at every look. Of one half of
+these, validation parts as large as a study's are drawn 400 times; each criterion chooses by them,
+and the other half says how accurate the choice is, classes weighed alike. Criteria, all means over
+classes:
 
 - accuracy: the part of images whose class is right;
 - probability: of the right class;
 - log_probability: of the right class, minus the cross-entropy;
 - bounded: the same, cut off at -4 nats, so that no image outweighs many.
 
-Results go to experiments/results/choice.json; draws that are there are not trained again.
+Each chooses strength and look in every draw alone; `together`, the probability chooses one strength
+for all draws, by the mean over their validation parts, and the look in each draw, as studies do.
+
+Results go to experiments/results/choice.json; kinds of draws that are there are not trained again.
 """
 
 import argparse
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +46,7 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 UPDATES, LOOKS, BATCH = 1000, 10, 64
 KNOWN, PARTS, MOST_NATS = 6000, 400, 4.0
 WIDTH, FEATURES = 16, 64
+TOGETHER = "together"
 
 
 def main() -> None:
@@ -50,27 +56,51 @@ def main() -> None:
     )
     parser.add_argument("--data-dir", help="where TFDS prepared fashion_mnist")
     parser.add_argument("--only", nargs="+", default=list(DRAWS), choices=list(DRAWS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=5, help="of each kind, as replicates")
     args = parser.parse_args()
     environment.use_compilation_cache()
     source = loader.at_network_size(
         sources.load("tfds:fashion_mnist", data_dir=args.data_dir)
     ).train
     found = json.loads(FILE.read_text()) if FILE.exists() else {"rows": []}
-    for seed in range(args.seeds):
-        for name in args.only:
-            if any((row["draw"], row["seed"]) == (name, seed) for row in found["rows"]):
-                continue
-            found["rows"].append({"draw": name, "seed": seed, **compared(source, name, seed)})
-            found["command"] = "python -m experiments.choice --data-dir DIR"
-            found["environment"] = environment.describe()
-            write_json_atomically(FILE, found)
-            print(found["rows"][-1], flush=True)
+    for name in args.only:
+        if any((row["draw"], row["draws"]) == (name, args.draws) for row in found["rows"]):
+            continue
+        found["rows"] = [row for row in found["rows"] if row["draw"] != name]
+        found["rows"].append({"draw": name, "draws": args.draws, **compared(source, name, args)})
+        found["command"] = f"python -m experiments.choice --draws {args.draws} --data-dir DIR"
+        found["environment"] = environment.describe()
+        write_json_atomically(FILE, found)
+        print(found["rows"][-1], flush=True)
     print(table(found["rows"]))
 
 
-def compared(train: Dataset, name: str, seed: int) -> dict[str, Any]:
-    """Train on one draw and return each criterion's mean accuracy, in points, and the best's."""
+def compared(train: Dataset, name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Train on draws of a kind and return each criterion's mean accuracy, and the best's."""
+    parts = []
+    for seed in range(args.draws):
+        fit, known, validating = drawn(train, name, seed)
+        parts.append(Part(answers(fit, known, seed), known.labels, validating))
+        print(f"{name}: draw {seed + 1} of {args.draws} trained", flush=True)
+    return chosen(parts)
+
+
+class Part(NamedTuple):
+    """What is known of a draw's classifiers.
+
+    Attributes:
+      logs: log probabilities at every look, float32 `[strengths, looks, known, classes]`.
+      labels: of the known images.
+      validating: images of each class in a validation part.
+    """
+
+    logs: np.ndarray
+    labels: np.ndarray
+    validating: np.ndarray
+
+
+def drawn(train: Dataset, name: str, seed: int) -> tuple[Dataset, Dataset, np.ndarray]:
+    """Return a draw's images to train on, those that are known, and the validation counts."""
     per_class, imbalance = DRAWS[name]
     order = np.random.default_rng(seed).permutation(len(train))
     draw = splits.some_per_class(
@@ -81,8 +111,7 @@ def compared(train: Dataset, name: str, seed: int) -> dict[str, Any]:
     fit = draw.take(np.concatenate([
         np.flatnonzero(draw.labels == label)[count:] for label, count in enumerate(validating)
     ]))  # fmt: skip
-    known = train.take(order[:KNOWN])
-    return chosen(answers(fit, known, seed), known.labels, validating, seed)
+    return fit, train.take(order[:KNOWN]), validating
 
 
 def answers(fit: Dataset, known: Dataset, seed: int) -> np.ndarray:
@@ -119,37 +148,56 @@ def answers(fit: Dataset, known: Dataset, seed: int) -> np.ndarray:
     return np.stack(found).reshape(len(STRENGTHS), LOOKS, KNOWN, classes)
 
 
-def chosen(
-    logs: np.ndarray, labels: np.ndarray, validating: np.ndarray, seed: int
-) -> dict[str, Any]:
+def chosen(parts: list[Part]) -> dict[str, Any]:
     """Let each criterion choose by many validation parts; return what the choices are worth."""
-    own = np.take_along_axis(logs, labels[None, None, :, None], -1)[..., 0]
-    right = logs.argmax(-1) == labels
-    values = {
-        "accuracy": right,
+    values = [_values(part) for part in parts]
+    rng = np.random.default_rng(0)
+    halves, worth = [], []
+    for part, own in zip(parts, values, strict=True):
+        to_draw, to_judge = (
+            [half[part.labels[half] == label] for label in range(len(part.validating))]
+            for half in np.array_split(rng.permutation(len(part.labels)), 2)
+        )
+        halves.append(to_draw)
+        worth.append(100 * _by_class(own["accuracy"], to_judge))  # [strengths, looks]
+
+    scores: dict[str, list[float]] = {name: [] for name in (*values[0], TOGETHER)}
+    for _ in range(PARTS):
+        rows = [
+            [rng.choice(own, n, replace=False) for own, n in zip(half, counts, strict=True)]
+            for half, (_, _, counts) in zip(halves, parts, strict=True)
+        ]
+        seen = {
+            name: np.stack([_by_class(v[name], r) for v, r in zip(values, rows, strict=True)])
+            for name in values[0]
+        }  # [draws, strengths, looks] each
+        for name, looks in seen.items():
+            pairs = zip(worth, looks, strict=True)
+            scores[name].append(_mean(points.flat[np.argmax(score)] for points, score in pairs))
+        best_look = seen["probability"].max(axis=2)  # [draws, strengths]
+        strength = np.argmax(best_look.mean(axis=0))
+        best = np.argmax(seen["probability"][:, strength], axis=1)
+        scores[TOGETHER].append(_mean(w[strength, i] for w, i in zip(worth, best, strict=True)))
+    return {
+        "points": {name: _mean(score) for name, score in scores.items()},
+        "deviation": {name: float(np.std(score)) for name, score in scores.items()},
+        "best": _mean(w.max() for w in worth),
+    }
+
+
+def _values(part: Part) -> dict[str, np.ndarray]:
+    """Return what each criterion says of every image at every look, `[strengths, looks, known]`."""
+    own = np.take_along_axis(part.logs, part.labels[None, None, :, None], -1)[..., 0]
+    return {
+        "accuracy": part.logs.argmax(-1) == part.labels,
         "probability": np.exp(own),
         "log_probability": own,
         "bounded": np.maximum(own, -MOST_NATS),
     }
-    rng = np.random.default_rng(seed)
-    halves = np.array_split(rng.permutation(len(labels)), 2)
-    to_draw, to_judge = (
-        [half[labels[half] == label] for label in range(len(validating))] for half in halves
-    )
-    worth = _by_class(right, to_judge).reshape(-1)
-    scores: dict[str, list[float]] = {name: [] for name in values}
-    for _ in range(PARTS):
-        part = [
-            rng.choice(rows, count, replace=False)
-            for rows, count in zip(to_draw, validating, strict=True)
-        ]
-        for name, value in values.items():
-            scores[name].append(100 * worth[np.argmax(_by_class(value, part))])
-    return {
-        "points": {name: float(np.mean(score)) for name, score in scores.items()},
-        "deviation": {name: float(np.std(score)) for name, score in scores.items()},
-        "best": float(100 * worth.max()),
-    }
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
 
 
 def _by_class(values: np.ndarray, rows: list[np.ndarray]) -> np.ndarray:
@@ -160,11 +208,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     """Return the mean accuracy of what each criterion chooses, a line per kind of draw."""
     names = list(rows[0]["points"])
     lines = [f"{'draw':8}" + "".join(f"{name:>17}" for name in (*names, "best"))]
-    for draw in dict.fromkeys(row["draw"] for row in rows):
-        own = [row for row in rows if row["draw"] == draw]
-        means = [np.mean([row["points"][name] for row in own]) for name in names]
-        means.append(np.mean([row["best"] for row in own]))
-        lines.append(f"{draw:8}" + "".join(f"{mean:17.2f}" for mean in means))
+    for row in rows:
+        means = [*row["points"].values(), row["best"]]
+        lines.append(f"{row['draw']:8}" + "".join(f"{mean:17.2f}" for mean in means))
     return "\n".join(lines)
 
 

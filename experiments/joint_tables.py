@@ -129,24 +129,20 @@ def choice() -> str:
     file = RESULTS / "choice.json"
     if not file.exists():
         return "Not measured yet."
-    rows = json.loads(file.read_text())["rows"]
-    names = list(rows[0]["points"])
+    found = json.loads(file.read_text())
+    rows = found["rows"]
+    names = [name.replace("_", " ") for name in rows[0]["points"]]
     lines = [
-        "Accuracy, in percent, of what validation chooses, by the criterion that it chooses by "
-        "(`python -m experiments.choice`, Fashion-MNIST; 9 strengths, 10 looks each; means over "
-        f"{_draws(len({row['seed'] for row in rows}))} and 400 validation parts of each):",
+        "Accuracy, in percent, of what validation chooses, by the criterion that it chooses by, in "
+        "each draw alone or (the probability) one strength for all draws together "
+        f"(`{found['command']}`, Fashion-MNIST; 9 strengths, 10 looks each; means over "
+        f"{rows[0]['draws']} draws and 400 validation parts of each):",
         "",
-        "| draw | " + " | ".join(name.replace("_", " ") for name in names) + " | best of all |",
+        "| draw | " + " | ".join(names) + " | best of all |",
         "| --- |" + " --- |" * (len(names) + 1),
     ]
-    for draw in dict.fromkeys(row["draw"] for row in rows):
-        own = [row for row in rows if row["draw"] == draw]
-        means = [sum(row["points"][name] for row in own) / len(own) for name in names]
-        best = sum(row["best"] for row in own) / len(own)
-        words = "500 to 5 per class" if draw == "tail" else f"{draw} per class"
-        lines.append(f"| {words} | " + " | ".join(f"{x:.1f}" for x in [*means, best]) + " |")
+    for row in rows:
+        words = "500 to 5 per class" if row["draw"] == "tail" else f"{row['draw']} per class"
+        points = [*row["points"].values(), row["best"]]
+        lines.append(f"| {words} | " + " | ".join(f"{x:.1f}" for x in points) + " |")
     return "\n".join(lines)
-
-
-def _draws(count: int) -> str:
-    return f"{count} draw{'s' if count > 1 else ''}"

@@ -1,6 +1,8 @@
 """Every test runs on eight fake CPU devices, with strict rank promotion."""
 
+import gc
 import os
+from pathlib import Path
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
@@ -24,6 +26,28 @@ def programs_are_kept_by_who_asks_for_it():
     if jax.config.jax_compilation_cache_dir is not None:
         jax.config.update("jax_compilation_cache_dir", None)
         compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_do_not_pile_up():
+    """Forget compiled programs where a process holds very many: it may map only so much memory."""
+    yield
+    if _mappings() > MOST_MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
+
+
+MOST_MAPPINGS = 12_000
+"""Mappings of memory, about seven to a compiled program. Linux allows a process 65,530, and a
+worker that held half of them, and gigabytes of programs, has crashed while it compiled another."""
+
+
+def _mappings() -> int:
+    """Count this process's mappings of memory, on Linux; elsewhere 0."""
+    try:
+        return len(Path("/proc/self/maps").read_bytes().splitlines())
+    except OSError:
+        return 0
 
 
 LONGEST = ("test_survive.py", "test_distributed.py", "test_study_run.py", "test_resume.py")

@@ -87,10 +87,12 @@ def _advice(r: dict[str, Any], row: dict[str, Any]) -> list[str]:
             advice = ["The gain is small: weigh it against the cost of training a GAN."]
         if mixes:
             (ratio, strength), times = mixes.most_common(1)[0]
+            often = (
+                "" if times == len(chosen) else f" most often ({times} of {len(chosen)} replicates)"
+            )
             advice.append(
-                f"Validation chose this mix most often ({times} of {len(chosen)} replicates): "
-                f"{percent(ratio, 0)} of each batch generated, classical transforms at strength "
-                f"{short(strength)}."
+                f"Validation chose this mix{often}: {percent(ratio, 0)} of each batch generated, "
+                f"classical transforms at strength {short(strength)}."
             )
         return [
             *advice,

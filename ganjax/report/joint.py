@@ -159,8 +159,15 @@ def _tried(own: Run) -> Iterator[list[dict[str, Any]]]:
 
 
 def _chosen(own: Run) -> list[dict[str, Any]]:
-    """Return what validation chose in each replicate: the surest of the right class."""
-    return [max(tried, key=lambda one: one["probability"]) for tried in _tried(own)]
+    """Return what validation chose, replicate by replicate.
+
+    Earlier versions chose in each alone: whatever was surest of the right class.
+    """
+    tried = list(_tried(own))
+    if own.get("chosen"):
+        pairs = zip(own["chosen"], tried, strict=True)
+        return [next(one for one in rows if one["weight"] == weight) for weight, rows in pairs]
+    return [max(rows, key=lambda one: one["probability"]) for rows in tried]
 
 
 def _weights(own: Run) -> list[float]:
@@ -287,9 +294,11 @@ def _price(found: Sequence[Weighed]) -> str:
 
 
 def _choice(times: Counter[float]) -> str:
-    """Say which weight validation chose how often."""
+    """Say which weight validation chose; in replicates of earlier versions, how often."""
     of = sum(times.values())
     (first, count), *others = times.most_common()
+    if not others:
+        return f"Validation chose weight {short(first)}."
     said = [f"{short(first)} in {count} of {of} replicates"]
     said += [f"{short(weight)} in {count}" for weight, count in others]
     return f"Validation chose weight {', weight '.join(said)}."

@@ -37,13 +37,13 @@ class Candidate(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A candidate that validation chose for an arm, in one replicate.
+    """The candidate that validation chose for an arm, as it did in one replicate.
 
     Attributes:
       candidate: its index.
       update: after which update its best classifiers were kept.
       accuracy: on the validation part, mean over classes and seeds.
-      probability: of the right class there, likewise: what chose it.
+      probability: of the right class there, likewise; its mean over replicates chose.
     """
 
     candidate: int
@@ -131,24 +131,24 @@ def part_name(part: float) -> str:
     return f"{part:.0%} of the real images"
 
 
-def choose(
-    indices: Sequence[int], probability: np.ndarray, accuracy: np.ndarray, update: np.ndarray
-) -> Entry:
+def choose(indices: Sequence[int], probability: np.ndarray) -> int:
     """Choose an arm's candidate on validation, by the probability that it gives the right class.
 
-    A validation part is small, and accuracy on it a coarse count: of five images of a class one
-    more or less is 20 points. How sure a classifier is of the right class tells more of the same
-    images (`experiments/choice.py` measures it), and unlike the cross-entropy no single image can
-    outweigh all others.
+    One for all replicates: what counts is the mean over their validation parts, because one part
+    alone is too small to tell candidates apart (`experiments/choice.py` measures it). And one way
+    to train is what a reader takes home.
+
+    Of five images of a class one right answer more or less is 20 points: how sure a classifier is
+    of the right class tells more of the same images than their number, and unlike the cross-entropy
+    no single image can outweigh all others.
 
     Args:
       indices: the arm's candidates.
-      probability: of the right class on validation, of every candidate at its best update.
-      accuracy: validation accuracy there.
-      update: that update.
+      probability: of the right class on validation, of every candidate at its best update,
+        `[replicates, candidates]`.
 
     Returns:
-      The arm's entry: of equals, the first.
+      The candidate: of equals, the first.
     """
-    best = min(indices, key=lambda i: (-probability[i], i))
-    return Entry(best, int(update[best]), float(accuracy[best]), float(probability[best]))
+    mean = np.mean(probability, axis=0)
+    return min(indices, key=lambda i: (-mean[i], i))

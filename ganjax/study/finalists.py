@@ -1,9 +1,11 @@
 """The classifiers that validation chose: how sure they may be, where they are kept, their one look.
 
-In this order: the temperatures are chosen on validation, the classifiers are written down with
-them, and then the sealed test is opened, once for all arms of a replicate.
+Until there is a choice, those of all candidates wait in their replicate's folder. Then, in this
+order: the temperatures are chosen on validation, the chosen classifiers are written down with them,
+and the sealed test is opened, once for all arms of a replicate.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,10 @@ from ganjax.study.arms import PARTS, Candidate, Entry, part_name
 from ganjax.study.competition import Competition
 from ganjax.synthesis.classifiers import Described, Kept, leave_classifiers
 from ganjax.synthesis.classifying import Answer, choose_temperature, in_batches, pooled
+from ganjax.synthesis.weights import read_weights, write_weights
 from ganjax.typing import Variables
+
+CANDIDATES = "candidates"
 
 
 class Finalist(NamedTuple):
@@ -56,6 +61,21 @@ class Look(NamedTuple):
     labels: np.ndarray
     predictions: np.ndarray
     calibration: dict[str, dict[str, Any]]
+
+
+def leave_candidates(folder: Path, best: Variables) -> None:
+    """Write all candidates' classifiers, `[candidates, seeds, ...]`, into a replicate's folder."""
+    write_weights(folder / CANDIDATES, {"best": best}, {})
+
+
+def read_candidates(folder: Path) -> Variables:
+    """Read what `leave_candidates` wrote."""
+    return read_weights(folder / CANDIDATES)["best"]
+
+
+def drop_candidates(folder: Path) -> None:
+    """Remove the classifiers of all candidates: the chosen ones are kept elsewhere."""
+    shutil.rmtree(folder / CANDIDATES, ignore_errors=True)
 
 
 def finalists(

@@ -1,15 +1,15 @@
 """Arms whose classifiers are trained together with a GAN, beside those of the competition.
 
 They have the study's classifier for a network, see as many labelled images as the classifiers of
-all other arms, and the same validation part chooses: of each weight of classification the best
-update, and of several weights the best.
+all other arms, and validation chooses alike: in each replicate the best update of each weight of
+classification, and of several weights the one that is best in the mean over replicates.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from ganjax.progress import Progress
 from ganjax.study.finalists import Finalist
 from ganjax.synthesis.description import Description, describe
 from ganjax.synthesis.reference import features, reference
-from ganjax.synthesis.trained import Trained, train_in
+from ganjax.synthesis.trained import Trained, load, train_in
 from ganjax.typing import Key
 
 MOST_COMPARED = 2000
@@ -35,37 +35,11 @@ EYES, SAMPLES = 101, 102
 """Numbers of the keys of what measures distances; those of the trainings are below."""
 
 
-@dataclass(frozen=True)
-class Tried:
-    """A joint training of one weight.
+class Joined(NamedTuple):
+    """A joint training that was chosen: its classifier, and what is told of it."""
 
-    Attributes:
-      weight: of classification against the adversarial objective.
-      trained: what it left.
-      accuracy: of the classifier that was kept, on validation; the mean over classes.
-      probability: of the right class there, likewise: what chose it.
-      distance: Frechet distance of its samples to the replicate's real images, on the features of
-        a classifier of its training images; None where only one weight was tried.
-      folder: of the training, from the replicate's on.
-    """
-
-    weight: float
-    trained: Trained
-    accuracy: float
-    probability: float
-    distance: float | None
-    folder: str
-
-    def told(self) -> dict[str, Any]:
-        """Return what is told of it, as JSON values."""
-        return {
-            "weight": self.weight,
-            "update": self.trained.classifier_update,
-            "generator_update": self.trained.update,
-            "accuracy": self.accuracy,
-            "probability": self.probability,
-            "distance": self.distance,
-        }
+    finalist: Finalist
+    told: dict[str, Any]
 
 
 def joint_arms(config: StudyConfig) -> tuple[Objective, ...]:
@@ -100,7 +74,7 @@ def describe_arm(
 
 def train_arms(
     config: StudyConfig, draw: Draw, folder: Path, key: Key, upkeep: Upkeep, progress: Progress
-) -> dict[str, tuple[Tried, ...]]:
+) -> dict[str, list[dict[str, Any]]]:
     """Train a GAN and classifier for each joint arm and weight, or go on where they stopped.
 
     Args:
@@ -110,17 +84,22 @@ def train_arms(
       key: of the replicate's joint trainings.
       upkeep: how often checkpoints are written, and what is done about trouble.
       progress: where to tell how far they are.
+
+    Returns:
+      For each arm an entry per weight, JSON values: `weight`; `update` and `generator_update`, what
+      was kept; `accuracy` of that classifier on validation and `probability` of the right class
+      there, means over classes; `distance`, Frechet's, of its samples to the replicate's real
+      images, on the features of a classifier of its training images (null for a single weight).
     """
-    found: dict[str, tuple[Tried, ...]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for objective in joint_arms(config):
         weights = weights_of(config, objective)
         far = _distance_to(draw, key) if len(weights) > 1 else None
         tried = []
         for weight in weights:
             progress.say(f"arm {objective}, weight of classification {weight:g}")
-            name = objective if len(weights) == 1 else f"{objective}-{weight:g}"
             trained = train_in(
-                folder / name,
+                folder / folder_name(config, objective, weight),
                 describe_arm(config, objective, draw, weight),
                 draw.fit,
                 jax.random.fold_in(key, JOINT.index(objective)),
@@ -129,22 +108,51 @@ def train_arms(
                 upkeep=upkeep,
                 progress=progress,
             )
-            distance = None if far is None else far(trained)
-            tried.append(Tried(weight, trained, *_on_validation(trained, draw), distance, name))
-        found[objective] = tuple(tried)
+            tried.append({
+                "weight": weight,
+                "update": trained.classifier_update,
+                "generator_update": trained.update,
+                **_on_validation(trained, draw),
+                "distance": None if far is None else far(trained),
+            })  # fmt: skip
+        found[objective] = tried
     return found
 
 
-def best(tried: tuple[Tried, ...]) -> Tried:
-    """Return what validation chooses of an arm: as `ganjax.study.arms.choose`."""
-    return max(tried, key=lambda own: own.probability)
+def folder_name(config: StudyConfig, objective: Objective, weight: float) -> str:
+    """Name the folder of a joint training, from the replicate's on."""
+    several = len(weights_of(config, objective)) > 1
+    return f"{objective}-{weight:g}" if several else objective
 
 
-def finalist(own: Tried) -> Finalist:
-    """Return a joint training's classifier as what its arm sends to the sealed test."""
-    choice = {"weight": own.weight, "update": own.trained.classifier_update}
-    facts = {**choice, "accuracy": own.accuracy, "probability": own.probability}
-    return Finalist(choice, facts, partial(_answer, own.trained), folder=own.folder)
+def finalist(
+    config: StudyConfig, objective: Objective, own: dict[str, Any], folder: Path
+) -> Joined:
+    """Return the classifier of one weight as what its arm sends to the sealed test.
+
+    Args:
+      config: of the study.
+      objective: the arm.
+      own: what `train_arms` told of that weight.
+      folder: of the replicate.
+
+    Returns:
+      The finalist, and what is told of its training, JSON values: `kept`, `history`, `signs` and
+      `parameters`.
+    """
+    name = folder_name(config, objective, own["weight"])
+    trained = load(folder / name)
+    choice = {"weight": own["weight"], "update": own["update"]}
+    facts = {**choice, "accuracy": own["accuracy"], "probability": own["probability"]}
+    return Joined(
+        Finalist(choice, facts, partial(_answer, trained), folder=name),
+        {
+            "kept": facts,
+            "history": trained.history,
+            "signs": trained.signs,
+            "parameters": trained.parameters(),
+        },
+    )
 
 
 def _answer(trained: Trained, images: np.ndarray) -> np.ndarray:
@@ -157,11 +165,11 @@ def _weight_name(objective: Objective) -> str:
     return "generator_class_weight" if objective == "three-player" else "class_weight"
 
 
-def _on_validation(trained: Trained, draw: Draw) -> tuple[float, float]:
+def _on_validation(trained: Trained, draw: Draw) -> dict[str, float]:
     """Return accuracy and probability of the right class, both means over classes."""
     logits = jnp.asarray(trained.classify(draw.validation.images))
     probability, accuracy = classes.score(logits, jnp.asarray(draw.validation.labels))
-    return float(accuracy), float(probability)
+    return {"accuracy": float(accuracy), "probability": float(probability)}
 
 
 def _distance_to(draw: Draw, key: Key) -> Callable[[Trained], float]:

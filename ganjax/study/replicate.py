@@ -1,4 +1,4 @@
-"""Replicates, one or several side by side: fresh draws, a GAN on each alone, choices, one look."""
+"""Replicates, one or several side by side: fresh draws, a GAN on each alone, all candidates."""
 
 import shutil
 from collections.abc import Sequence
@@ -12,17 +12,16 @@ import numpy as np
 
 from ganjax.config import StudyConfig, Upkeep
 from ganjax.data.loader import Resident, to_device
-from ganjax.data.splits import Draw, SealedTest
+from ganjax.data.splits import Draw
 from ganjax.models import parameter_count
 from ganjax.progress import Progress
-from ganjax.study.arms import Candidate, choose
+from ganjax.study.arms import Candidate
 from ganjax.study.competition import Competition, Entrants, Images, Ways
-from ganjax.study.finalists import choose_temperatures, finalists, keep, look
+from ganjax.study.finalists import leave_candidates
 from ganjax.study.inspection import inspect, nearest_to_copies
-from ganjax.study.joint_arms import Tried, best, finalist, train_arms
+from ganjax.study.joint_arms import train_arms
 from ganjax.study.pool import Pool, Wanted, make_pools
-from ganjax.study.record import Record
-from ganjax.synthesis.classifiers import Described
+from ganjax.study.record import Learnt
 from ganjax.synthesis.description import Description
 from ganjax.synthesis.sift import COPY
 from ganjax.training import side_by_side
@@ -70,47 +69,26 @@ class Replicate(NamedTuple):
     folder: Path
 
 
-class Outcome(NamedTuple):
-    """What the training of one replicate gave, before its look at the test set.
-
-    Attributes:
-      pool: its generated images, as host arrays, and what is known of their making.
-      inspection: what was found of them.
-      entrants: its classifiers, as host arrays.
-      curves: their accuracies on validation.
-      joint: what was trained together with a GAN, by arm, for each weight that was tried.
-    """
-
-    pool: Pool
-    inspection: dict[str, Any]
-    entrants: Entrants
-    curves: Curves
-    joint: dict[str, tuple[Tried, ...]]
-
-
-def run(
+def train_replicates(
     contest: Contest,
     replicates: Sequence[Replicate],
-    sealed: SealedTest,
     shared: Path,
     upkeep: Upkeep,
     progress: Progress,
-) -> list[Record]:
-    """Run replicates side by side, from their draws to each one's look at the test set.
+) -> None:
+    """Train all of some replicates side by side, and write into their folders what came of it.
 
     What a replicate gives does not depend on which others run beside it.
 
     Args:
       contest: what replicates share.
-      replicates: those to run; trained together, judged one after another.
-      sealed: the test set.
+      replicates: those to train.
       shared: folder for what they keep together while they train.
       upkeep: how often checkpoints are written, and what is done about trouble.
       progress: where to tell how far they are.
 
-    Returns:
-      Their records, already saved. The seconds of a training that they shared are divided equally
-      among them, so that their sum is what passed.
+    Each folder then holds its `Learnt` and all its classifiers. The seconds of a training that
+    they shared are divided equally among them, so that their sum is what passed.
     """
     seconds: dict[str, float] = {}
     root = jax.random.key(contest.config.seed)
@@ -152,14 +130,11 @@ def run(
             for own, key in zip(replicates, roots, strict=True)
         ]
     share = {name: round(spent / len(replicates), 3) for name, spent in seconds.items()}
-    outcomes = map(Outcome, pools, inspections, entrants, curves, joint)
-    records = [
-        _conclude(contest, own, outcome, sealed, dict(share))
-        for own, outcome in zip(replicates, outcomes, strict=True)
-    ]
-    # Not before: until a record is there, the same classifiers must be found again
+    found = zip(replicates, pools, inspections, entrants, curves, joint, strict=True)
+    for own, pool, inspection, classifiers, curve, told in found:
+        _leave(contest, own, pool, inspection, classifiers, curve, told, dict(share))
+    # Not before: until all are there, the same classifiers must be found again
     shutil.rmtree(shared, ignore_errors=True)
-    return records
 
 
 def _compete(
@@ -213,83 +188,44 @@ def _compete(
     return group.unstack(found.state), curves
 
 
-def _conclude(
+def _leave(
     contest: Contest,
     replicate: Replicate,
-    outcome: Outcome,
-    sealed: SealedTest,
+    pool: Pool,
+    inspection: dict[str, Any],
+    entrants: Entrants,
+    curves: Curves,
+    joint: dict[str, list[dict[str, Any]]],
     seconds: dict[str, float],
-) -> Record:
-    """Choose on validation, keep what is chosen, look at the test set once, save the record."""
-    entrants, draw = outcome.entrants, replicate.draw
-    probability, accuracy, update = (
-        np.asarray(x) for x in (entrants.probability, entrants.accuracy, entrants.update)
-    )
-    entries = {arm: choose(own, probability, accuracy, update) for arm, own in contest.arms.items()}
-    chosen = finalists(contest.competition, contest.candidates, entrants.best, entries)
-    chosen |= {arm: finalist(best(tried)) for arm, tried in outcome.joint.items()}
-    with _timed(seconds, "test"):
-        temperatures = choose_temperatures(chosen, draw.validation)
-        keep(replicate.folder, _described(contest, draw), chosen, temperatures)
-        seen = look(chosen, temperatures, sealed, replicate.number)
-    classes = len(draw.fit.class_names)
-    classifiers = len(accuracy) * contest.config.classifier.seeds
-    record = Record(
-        entries=entries,
-        validation=accuracy.tolist(),
-        curves=outcome.curves,
-        history=outcome.pool.history,
-        signs=outcome.pool.signs,
-        kept=outcome.pool.kept,
+) -> None:
+    """Write what a replicate's training gave into its folder."""
+    fit = replicate.draw.fit
+    classes = len(fit.class_names)
+    classifiers = len(contest.candidates) * contest.config.classifier.seeds
+    leave_candidates(replicate.folder, entrants.best)
+    Learnt(
+        validation=np.asarray(entrants.accuracy).tolist(),
+        probability=np.asarray(entrants.probability).tolist(),
+        updates=np.asarray(entrants.update).tolist(),
+        curves=curves,
+        history=pool.history,
+        signs=pool.signs,
+        kept=pool.kept,
         parameters={
-            **outcome.pool.parameters,
-            "classifier": parameter_count(entrants.best) // classifiers,
+            **pool.parameters, "classifier": parameter_count(entrants.best) // classifiers
         },
         seconds=seconds,
-        labels=seen.labels,
-        predictions=seen.predictions,
-        calibration=seen.calibration,
-        joint={arm: _told(tried) for arm, tried in outcome.joint.items()},
-        real=_pictures(draw.fit.images, draw.fit.labels, classes),
+        joint={arm: {"tried": tried} for arm, tried in joint.items()},
+        real=_pictures(fit.images, fit.labels, classes),
         generated=_pictures(
-            np.asarray(outcome.pool.images.images),
-            np.asarray(outcome.pool.images.labels),
-            classes,
+            np.asarray(pool.images.images), np.asarray(pool.images.labels), classes
         ),
-        inspection=outcome.inspection,
-        dropped=outcome.pool.dropped.images,
-        dropped_labels=outcome.pool.dropped.labels,
-        dropped_copies=outcome.pool.dropped.reasons == COPY,
-        nearest=nearest_to_copies(outcome.pool, draw.fit),
-    )
-    record.save(replicate.folder)
-    return record
-
-
-def _described(contest: Contest, draw: Draw) -> Described:
-    """Say what is needed of this study to use its classifiers."""
-    _, size, _, channels = draw.fit.images.shape
-    asked = contest.config.reading.size
-    return Described(
-        config=contest.config.classifier,
-        size=size,
-        channels=channels,
-        class_names=tuple(draw.fit.class_names),
-        source=draw.fit.name,
-        unpadded=(asked, asked) if asked else None,
-    )
-
-
-def _told(tried: tuple[Tried, ...]) -> dict[str, Any]:
-    """Tell of an arm's joint trainings, as JSON values."""
-    chosen = best(tried)
-    return {
-        "kept": dict(finalist(chosen).facts),
-        "tried": [own.told() for own in tried],
-        "history": chosen.trained.history,
-        "signs": chosen.trained.signs,
-        "parameters": chosen.trained.parameters(),
-    }
+        inspection=inspection,
+        dropped=pool.dropped.images,
+        dropped_labels=pool.dropped.labels,
+        dropped_copies=pool.dropped.reasons == COPY,
+        nearest=nearest_to_copies(pool, fit),
+    ).save(replicate.folder)  # fmt: skip
 
 
 def _pictures(images: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

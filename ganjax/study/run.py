@@ -22,9 +22,10 @@ from ganjax.progress import Progress, Silent
 from ganjax.study import arms, results
 from ganjax.study.competition import competition
 from ganjax.study.joint_arms import describe_arm, joint_arms
+from ganjax.study.judging import choose_for_all, judge
 from ganjax.study.prepare import Prepared, prepare
-from ganjax.study.record import Record
-from ganjax.study.replicate import Contest, Replicate, run
+from ganjax.study.record import Learnt, Record
+from ganjax.study.replicate import Contest, Replicate, train_replicates
 from ganjax.study.summary import gan_in_words, policies, summarise
 from ganjax.synthesis import description
 from ganjax.training.side_by_side import at_once, group
@@ -43,8 +44,9 @@ def study(
     """Answer whether generated images help a classifier trained on a small labelled set.
 
     Writes `results.json`, `pictures.npz` and, for each replicate, its record and its GAN into
-    `out`. Called again with the same configuration it goes on where it stopped; what is finished is
-    not computed again.
+    `out`. All replicates are trained before anything is chosen, and the sealed test set is opened
+    when all is chosen. Called again with the same configuration it goes on where it stopped; what
+    is finished is not computed again.
 
     Args:
       config: all that decides the outcome.
@@ -120,35 +122,43 @@ def _records(
     upkeep: Upkeep,
     progress: Progress,
 ) -> list[Record]:
-    """Run the replicates that are not finished, `size` at a time; return the records of all."""
+    """Train the replicates that are not, `size` at a time; choose for all; judge each."""
     replicates = [
         Replicate(number, draw, out / "replicates" / str(number))
         for number, draw in enumerate(prepared.draws)
     ]
-    found = {own.number: record for own in replicates if (record := Record.load(own.folder))}
-    waiting = [own for own in replicates if own.number not in found]
+    waiting = [own for own in replicates if _learnt(own) is None]
     size = size or at_once(len(waiting))
     while waiting:
         now, waiting = waiting[:size], waiting[size:]
         numbers = ", ".join(str(own.number + 1) for own in now)
         beside = f", side by side on {group(len(now)).mesh.size} devices" if len(now) > 1 else ""
         progress.say(f"replicate {numbers} of {len(replicates)}{beside}")
-        records = _run(contest, now, prepared, out, upkeep, progress)
-        found |= {own.number: record for own, record in zip(now, records, strict=True)}
-    return [found[own.number] for own in replicates]
+        _train(contest, now, out, upkeep, progress)
+
+    learnt = [found for own in replicates if (found := _learnt(own))]
+    if all(isinstance(own, Record) for own in learnt):
+        return [own for own in learnt if isinstance(own, Record)]
+    choices = choose_for_all(contest, learnt)
+    progress.say(choices.in_words(contest))
+    return [
+        found if isinstance(found, Record)
+        else judge(contest, own, found, choices, prepared.sealed)
+        for own, found in zip(replicates, learnt, strict=True)
+    ]  # fmt: skip
 
 
-def _run(
-    contest: Contest,
-    now: list[Replicate],
-    prepared: Prepared,
-    out: Path,
-    upkeep: Upkeep,
-    progress: Progress,
-) -> list[Record]:
-    """Run some replicates side by side; where the memory does not hold them, say what to type."""
+def _learnt(replicate: Replicate) -> Learnt | None:
+    """Return what there is of a replicate: its record, or what its training gave, or None."""
+    return Record.load(replicate.folder) or Learnt.load(replicate.folder)
+
+
+def _train(
+    contest: Contest, now: list[Replicate], out: Path, upkeep: Upkeep, progress: Progress
+) -> None:
+    """Train some replicates side by side; where the memory does not hold them, say what to type."""
     try:
-        return run(contest, now, prepared.sealed, out / "training", upkeep, progress)
+        train_replicates(contest, now, out / "training", upkeep, progress)
     except jax.errors.JaxRuntimeError as error:
         if len(now) == 1 or "RESOURCE_EXHAUSTED" not in str(error):
             raise

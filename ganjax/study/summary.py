@@ -31,6 +31,7 @@ Its part `joint`, null without such arms, tells of the classifiers trained toget
       tried        per replicate, for each weight of classification: weight; update and
                    generator_update, what was kept; accuracy and probability on validation;
                    distance, Frechet's, of samples (null where one weight was tried)
+      chosen       the weight, per replicate: one for all, but in records of earlier versions
       history      per replicate, of the training that was chosen: what its steps recorded
       signs        likewise its looks; their distance is the energy distance to validation images
       parameters   of its networks
@@ -181,6 +182,7 @@ def _joint(contest: Contest, records: list[Record]) -> dict[str, Any] | None:
         arm: {
             **contest.joint[arm],
             "tried": [record.joint[arm]["tried"] for record in records],
+            "chosen": [record.joint[arm]["kept"]["weight"] for record in records],
             "history": [record.joint[arm]["history"] for record in records],
             "signs": [record.joint[arm]["signs"] for record in records],
             "parameters": records[0].joint[arm]["parameters"],

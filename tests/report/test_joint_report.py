@@ -99,7 +99,7 @@ def test_what_each_objective_cost_the_other(results):
         "the best classifier came from weight 0.5 (91.0%, Fréchet distance 8.1), the images "
         "nearest to real ones from weight 0 (61.0%, Fréchet distance 4.1). So the best classifier "
         "cost 4.0 in distance, and the best images cost 30.0 points of accuracy. Validation chose "
-        "weight 0.5 in 3 of 3 replicates."
+        "weight 0.5."
     )
     assert [row["times"] for row in cost["rows"][0]["weights"]] == [0, 3, 0]
     changed = copy.deepcopy(results)
@@ -112,6 +112,10 @@ def test_what_each_objective_cost_the_other(results):
         "Fréchet distance 0.5): there neither objective cost the other anything. Validation chose "
         "weight 0 in 2 of 3 replicates, weight 1 in 1."
     )
+    changed["joint"]["three-player"]["chosen"] = [1.0, 1.0, 1.0]  # one for all
+    told = joint(changed)["cost"]
+    assert told["lines"][1]["text"].endswith("Validation chose weight 1.")
+    assert [row["times"] for row in told["rows"][1]["weights"]] == [0, 0, 3]
 
 
 def test_one_weight_has_no_plot_but_all_the_rest(make_results, with_joint):

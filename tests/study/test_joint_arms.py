@@ -54,9 +54,11 @@ def test_they_see_as_many_labelled_images_as_all_others(run):
     assert found["joint"]["semi-supervised"]["updates"] == 8
 
 
-def test_of_all_weights_validation_chose_the_likeliest(run):
+def test_of_all_weights_validation_chose_the_likeliest_over_all_replicates(run):
     out, found = run
     ledger = (out / "sealed_test.json").read_text()
+    every = found["joint"]["semi-supervised"]["tried"]
+    best_of_all = max(range(2), key=lambda i: sum(tried[i]["probability"] for tried in every))
     for tried, chosen in zip(
         found["joint"]["semi-supervised"]["tried"],
         found["arms"]["semi-supervised"]["chosen"],
@@ -64,7 +66,7 @@ def test_of_all_weights_validation_chose_the_likeliest(run):
     ):
         assert [row["weight"] for row in tried] == [0.0, 0.5]
         assert all(row["distance"] > 0 for row in tried)
-        best = max(tried, key=lambda row: row["probability"])
+        best = tried[best_of_all]
         assert chosen["weight"] == best["weight"]
         assert chosen["validation_probability"] == best["probability"]
         told = {"weight": best["weight"], "update": best["update"]}

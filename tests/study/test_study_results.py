@@ -222,9 +222,18 @@ def test_the_verdict_follows_from_the_decisive_interval():
 
 
 def test_the_verdict_tells_when_validation_left_the_generated_images_out():
-    records = make_records(replicates=3, chosen={"both": 1}) + make_records(replicates=1)
-    found = results.verdict(records, CANDIDATES, 0.01)
-    assert found["details"][-1].startswith("In 3 of 4 replicates validation itself preferred")
+    records = make_records(chosen={"both": 1})
+    sure = [[0.5, 0.6, 0.55, 0.5], [0.4, 0.8, 0.5, 0.6]]
+    records = [
+        dataclasses.replace(own, probability=sure[i % 2]) for i, own in enumerate(records[:4])
+    ]
+    (told,) = results.verdict(records, CANDIDATES, 0.01)["details"]
+    assert told.startswith("Validation preferred to leave them out")
+    assert "a probability of 70.0 %" in told
+    assert told.endswith("with the best mix 55.0 %.")
+
+    (told, *_) = results.verdict(make_records(), CANDIDATES, 0.01)["details"]
+    assert "leave them out" not in told
 
 
 def calibrated(temperature, counts, confidence, accuracy):

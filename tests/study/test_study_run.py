@@ -5,6 +5,7 @@ import dataclasses
 import doctest
 import json
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,9 +24,9 @@ from ganjax.errors import UserError
 from ganjax.progress import Silent
 from ganjax.study import run as rooms
 from ganjax.study import study
-from ganjax.study.arms import PARTS, part_name
+from ganjax.study.arms import PARTS, line_up, part_name
 from ganjax.study.examine import examine
-from ganjax.study.record import Record
+from ganjax.study.record import Learnt, Record
 from ganjax.synthesis import together
 from ganjax.synthesis.classifiers import load_classifier
 
@@ -86,6 +87,22 @@ class Watch:
         patch.setattr(together, "train_together", watched_train)
 
 
+@contextmanager
+def stopped_before_look(patch, number):
+    """Stop the process when a replicate is about to look at the test set."""
+    judge = SealedTest.judge
+
+    def stopped(sealed, replicate, *given):
+        if replicate == number:
+            raise KeyboardInterrupt
+        return judge(sealed, replicate, *given)
+
+    patch.setattr(SealedTest, "judge", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        yield
+    patch.setattr(SealedTest, "judge", judge)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
     """Keep what is compiled on disk, so that the second study of these tests is cheap."""
@@ -110,15 +127,18 @@ def straight(tmp_path_factory, compiled_once):
 
 @pytest.fixture(scope="module")
 def resumed(tmp_path_factory, straight):
-    """The same study in another folder, stopped twice within its second replicate."""
+    """The same study in another folder, stopped twice in training, and between two looks."""
     out = tmp_path_factory.mktemp("resumed") / "study"
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch, out)
         with pytest.raises(KeyboardInterrupt):
             study(CONFIG, out, side_by_side=1, progress=Stop("train the GAN", 2))
-        assert [r for r, _ in watch.looks] == [0]
         with pytest.raises(KeyboardInterrupt):  # its GAN is trained, its classifiers are not
             study(CONFIG, out, side_by_side=1, progress=Stop("train 8 classifiers", 1))
+        assert not watch.looks  # nothing is chosen before all is trained
+        with stopped_before_look(patch, 1):
+            study(CONFIG, out, side_by_side=1)
+        assert [replicate for replicate, _ in watch.looks] == [0]
         assert not (out / "results.json").exists()
         found = study(CONFIG, out, side_by_side=1)
     return SimpleNamespace(out=out, found=found, watch=watch)
@@ -133,17 +153,8 @@ def beside(tmp_path_factory, straight):
         with pytest.raises(KeyboardInterrupt):  # its GANs are trained, its classifiers are not
             study(CONFIG, out, progress=Stop("train 24 classifiers", 1))
         assert not watch.looks
-        judge = SealedTest.judge
-
-        def stopped(sealed, replicate, *given):
-            if replicate == 1:
-                raise KeyboardInterrupt
-            return judge(sealed, replicate, *given)
-
-        patch.setattr(SealedTest, "judge", stopped)
-        with pytest.raises(KeyboardInterrupt):
+        with stopped_before_look(patch, 1):
             study(CONFIG, out)
-        patch.setattr(SealedTest, "judge", judge)
         found = study(CONFIG, out, side_by_side=1)
     return SimpleNamespace(out=out, found=found, watch=watch)
 
@@ -160,7 +171,7 @@ def nothing_is_computed(monkeypatch):
     def refuse(*given, **named):
         raise AssertionError("computed again")
 
-    for name in ("prepare", "assemble", "run"):
+    for name in ("prepare", "assemble", "train_replicates", "judge"):
         monkeypatch.setattr(rooms, name, refuse)
 
 
@@ -225,13 +236,52 @@ def test_every_arm_chose_among_its_own_candidates_on_validation(straight):
             ratio = found["validation"]["ratios"].index(row["ratio"])
             strength = found["validation"]["strengths"].index(row["strength"])
             np.testing.assert_allclose(table[ratio][strength], row["validation_accuracy"])
-    for replicate in range(3):
-        best = {
-            name: arm["chosen"][replicate]["validation_probability"]
-            for name, arm in found["arms"].items()
-        }
-        assert best["classical"] >= best["real"]
-        assert best["both"] >= best["generated"] >= best["real"]
+    best = {
+        name: np.mean([row["validation_probability"] for row in arm["chosen"]])
+        for name, arm in found["arms"].items()
+    }
+    assert best["classical"] >= best["real"]
+    assert best["both"] >= best["generated"] >= best["real"]
+
+
+def test_an_arm_chose_one_way_for_all_replicates_the_likeliest_in_the_mean(straight):
+    records = [Record.load(straight.out / "replicates" / str(i)) for i in range(3)]
+    candidates, arms = line_up(CONFIG.classifier.ratios, CONFIG.classifier.strengths)
+    mean = np.mean([own.probability for own in records], axis=0)
+    for arm, own in arms.items():
+        (chosen,) = {record.entries[arm].candidate for record in records}
+        best = max(mean[i] for i in own)
+        if arm == "both" and candidates[chosen].ratio == 0:  # then it is the arm without
+            assert chosen == records[0].entries["classical"].candidate
+            best = max(mean[i] for i in own if candidates[i].ratio == 0)
+            assert mean[chosen] >= best
+        else:
+            assert mean[chosen] == best
+    for record in records:
+        for entry in record.entries.values():
+            assert entry.update == record.updates[entry.candidate]
+            assert entry.accuracy == record.validation[entry.candidate]
+
+
+def test_what_waited_for_the_choice_is_gone_when_all_is_judged(straight, resumed, beside):
+    for ran in (straight, resumed, beside):
+        assert not list(ran.out.rglob("trained.*"))
+        assert not list(ran.out.rglob("candidates"))
+
+
+def test_a_study_half_done_by_an_earlier_version_is_begun_again(finished):
+    (finished / "results.json").unlink()
+    first, second = (finished / "replicates" / str(i) for i in (0, 1))
+    numbers = json.loads((first / "record.json").read_text())
+    del numbers["probability"], numbers["updates"]
+    (first / "record.json").write_text(json.dumps(numbers))
+    record = Record.load(second)
+    (second / "record.json").unlink()
+    Learnt(**{own.name: getattr(record, own.name) for own in dataclasses.fields(Learnt)}).save(
+        second
+    )
+    with pytest.raises(UserError, match="begun by an earlier version"):
+        study(CONFIG, finished)
 
 
 def test_comparisons_begin_with_the_decisive_one_and_hold_their_differences(straight):
@@ -371,7 +421,8 @@ def test_a_record_of_an_earlier_version_can_be_read(finished):
     folder = finished / "replicates" / "0"
     whole = Record.load(folder)
     numbers = json.loads((folder / "record.json").read_text())
-    del numbers["inspection"], numbers["calibration"]
+    for name in ("inspection", "calibration", "probability", "updates"):
+        del numbers[name]
     (folder / "record.json").write_text(json.dumps(numbers))
     with np.load(folder / "record.npz", allow_pickle=False) as arrays:
         old = {name: arrays[name] for name in arrays if not name.startswith(("dropped", "nearest"))}
@@ -418,7 +469,7 @@ def test_replicates_side_by_side_give_what_they_give_one_after_another(straight,
 def test_a_group_that_goes_on_computes_nothing_twice_and_looks_once(beside):
     assert [replicate for replicate, _ in beside.watch.predicted] == [0, 1, 2]
     everyone = ["0", "1", "2"]
-    assert [name for name, _ in beside.watch.trained_on] == [*everyone, *everyone, "1", "2"]
+    assert [name for name, _ in beside.watch.trained_on] == [*everyone, *everyone]
 
 
 def test_a_group_leaves_each_replicates_gan_in_its_folder_and_nothing_else(straight, beside):
@@ -445,7 +496,7 @@ def test_what_the_memory_does_not_hold_says_what_to_type(tmp_path, monkeypatch):
     def full(*given):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
 
-    monkeypatch.setattr(rooms, "run", full)
+    monkeypatch.setattr(rooms, "train_replicates", full)
     with pytest.raises(UserError, match=r"3 replicates side by side .* --side-by-side 1 goes"):
         study(CONFIG, tmp_path / "out")
     with pytest.raises(jax.errors.JaxRuntimeError):
