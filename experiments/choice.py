@@ -16,6 +16,7 @@ classes:
 
 Each chooses strength and look in every draw alone; `together`, the probability chooses one strength
 for all draws, by the mean over their validation parts, and the look in each draw, as studies do.
+What each strength gives in the end, at the last look, is told too.
 
 Results go to experiments/results/choice.json; kinds of draws that are there are not trained again.
 """
@@ -182,6 +183,9 @@ def chosen(parts: list[Part]) -> dict[str, Any]:
         "points": {name: _mean(score) for name, score in scores.items()},
         "deviation": {name: float(np.std(score)) for name, score in scores.items()},
         "best": _mean(w.max() for w in worth),
+        "strengths": {
+            f"{strength:g}": _mean(w[i, -1] for w in worth) for i, strength in enumerate(STRENGTHS)
+        },
     }
 
 

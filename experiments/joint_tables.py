@@ -1,6 +1,7 @@
 """The README's tables of joint trainings, and of what a study chooses by."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,21 @@ def choice() -> str:
         "| --- |" + " --- |" * (len(names) + 1),
     ]
     for row in rows:
-        words = "500 to 5 per class" if row["draw"] == "tail" else f"{row['draw']} per class"
-        points = [*row["points"].values(), row["best"]]
-        lines.append(f"| {words} | " + " | ".join(f"{x:.1f}" for x in points) + " |")
+        lines.append(_line(_draw(row["draw"]), [*row["points"].values(), row["best"]]))
+    lines += [
+        "",
+        "The same classifiers in the end, by the strength of the classical transforms:",
+        "",
+        "| draw | " + " | ".join(rows[0]["strengths"]) + " |",
+        "| --- |" + " --- |" * len(rows[0]["strengths"]),
+        *(_line(_draw(row["draw"]), row["strengths"].values()) for row in rows),
+    ]
     return "\n".join(lines)
+
+
+def _draw(name: str) -> str:
+    return "500 to 5 per class" if name == "tail" else f"{name} per class"
+
+
+def _line(name: str, points: Iterable[float]) -> str:
+    return f"| {name} | " + " | ".join(f"{x:.1f}" for x in points) + " |"

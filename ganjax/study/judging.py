@@ -122,9 +122,13 @@ def judge(
     )
     record.seconds["test"] = round(perf_counter() - start, 3)
     record.save(folder)
-    Learnt.drop(folder)
-    drop_candidates(folder)
     return record
+
+
+def clear(replicate: Replicate) -> None:
+    """Remove what waited in a replicate's folder for its record."""
+    Learnt.drop(replicate.folder)
+    drop_candidates(replicate.folder)
 
 
 def _values(learnt: Learnt) -> dict[str, Any]:

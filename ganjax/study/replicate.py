@@ -78,7 +78,9 @@ def train_replicates(
 ) -> None:
     """Train all of some replicates side by side, and write into their folders what came of it.
 
-    What a replicate gives does not depend on which others run beside it.
+    Each folder then holds its `Learnt` and the classifiers of all candidates. What a replicate
+    gives does not depend on which others run beside it. The seconds of a training that they shared
+    are divided equally among them, so that their sum is what passed.
 
     Args:
       contest: what replicates share.
@@ -86,9 +88,6 @@ def train_replicates(
       shared: folder for what they keep together while they train.
       upkeep: how often checkpoints are written, and what is done about trouble.
       progress: where to tell how far they are.
-
-    Each folder then holds its `Learnt` and all its classifiers. The seconds of a training that
-    they shared are divided equally among them, so that their sum is what passed.
     """
     seconds: dict[str, float] = {}
     root = jax.random.key(contest.config.seed)

@@ -22,7 +22,7 @@ from ganjax.progress import Progress, Silent
 from ganjax.study import arms, results
 from ganjax.study.competition import competition
 from ganjax.study.joint_arms import describe_arm, joint_arms
-from ganjax.study.judging import choose_for_all, judge
+from ganjax.study.judging import choose_for_all, clear, judge
 from ganjax.study.prepare import Prepared, prepare
 from ganjax.study.record import Learnt, Record
 from ganjax.study.replicate import Contest, Replicate, train_replicates
@@ -137,15 +137,18 @@ def _records(
         _train(contest, now, out, upkeep, progress)
 
     learnt = [found for own in replicates if (found := _learnt(own))]
-    if all(isinstance(own, Record) for own in learnt):
-        return [own for own in learnt if isinstance(own, Record)]
-    choices = choose_for_all(contest, learnt)
-    progress.say(choices.in_words(contest))
-    return [
-        found if isinstance(found, Record)
-        else judge(contest, own, found, choices, prepared.sealed)
-        for own, found in zip(replicates, learnt, strict=True)
-    ]  # fmt: skip
+    records = [found for found in learnt if isinstance(found, Record)]
+    if len(records) < len(replicates):
+        choices = choose_for_all(contest, learnt)
+        progress.say(choices.in_words(contest))
+        records = [
+            found if isinstance(found, Record)
+            else judge(contest, own, found, choices, prepared.sealed)
+            for own, found in zip(replicates, learnt, strict=True)
+        ]  # fmt: skip
+    for own in replicates:
+        clear(own)
+    return records
 
 
 def _learnt(replicate: Replicate) -> Learnt | None:
