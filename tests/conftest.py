@@ -4,7 +4,7 @@ import gc
 import os
 from pathlib import Path
 
-# Tests compile much and compute little: machine code need not be fast, the graph is optimised as ever
+# Tests compile much and compute little: the graph is optimised as ever, its machine code is not
 os.environ["XLA_FLAGS"] = " ".join([
     os.environ.get("XLA_FLAGS", ""),
     "--xla_force_host_platform_device_count=8",
