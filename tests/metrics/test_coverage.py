@@ -124,30 +124,14 @@ def test_coverage_of_balanced_accuracy(replicates, spread):
     assert 0.92 <= coverage(0, replicates, 360, spread, classes=tailed, gain=0.01)[0] <= 0.98
 
 
-def _best(validation, test, *, axis):
-    """Choose among candidates `[candidates, replicates, images]` by their validation accuracy.
-
-    Args:
-      validation: whether each validation image is recognised.
-      test: whether each test image is recognised.
-      axis: the axes to average over: (1, 2) chooses once per study, 2 anew in each replicate.
-    """
-    best = np.broadcast_to(np.argmax(validation.mean(axis), 0), validation.shape[1:2])
-    rows = np.arange(best.size)
-    return validation[best, rows], test[best, rows]
-
-
-def _study_without_effect(rng, spread, *, replicates=5, images=359, held_out=120):
-    """Choose, within each replicate, strengths and mixing ratios, then for the study the arms."""
-    arms = {"real": 1, "classical": 3, "generated": 2, "both": 2}
+def _study_without_effect(rng, spread, *, replicates=5, images=359, held_out=120, candidates=9):
+    """Choose among equally many candidates, with generated images and without, as a study does."""
     recognised = simulate(
-        rng, (1, replicates, held_out + images), [0.85] * sum(arms.values()), spread=spread
+        rng, (1, replicates, held_out + images), [0.85] * 2 * candidates, spread=spread
     )[:, 0].astype(np.float64)
-    candidates = np.split(recognised, np.cumsum(list(arms.values()))[:-1])
-    chosen = [_best(c[..., :held_out], c[..., held_out:], axis=2) for c in candidates]
     without, with_generated = (
-        _best(*(np.stack(part) for part in zip(*pair, strict=True)), axis=(1, 2))[1]
-        for pair in (chosen[:2], chosen[2:])
+        own[own[..., :held_out].mean((1, 2)).argmax(), :, held_out:]  # by all validation parts
+        for own in np.split(recognised, 2)
     )
     return crossed_interval(with_generated - without)
 

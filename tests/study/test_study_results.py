@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 from ganjax.study import results
@@ -221,19 +222,44 @@ def test_the_verdict_follows_from_the_decisive_interval():
             assert helps is expected
 
 
-def test_the_verdict_tells_when_validation_left_the_generated_images_out():
-    records = make_records(chosen={"both": 1})
-    sure = [[0.5, 0.6, 0.55, 0.5], [0.4, 0.8, 0.5, 0.6]]
-    records = [
-        dataclasses.replace(own, probability=sure[i % 2]) for i, own in enumerate(records[:4])
+def left_out(accuracies):
+    """Records of a study whose validation left generated images out; the mix came to that."""
+    sure = [[0.5, 0.6, 0.4, 0.55], [0.4, 0.8, 0.3, 0.5]]
+    return [
+        dataclasses.replace(own, probability=sure[i % 2], validation=[0.7, 0.8, 0.9, accuracy])
+        for i, (own, accuracy) in enumerate(
+            zip(make_records(chosen={"both": 1}), accuracies, strict=True)
+        )
     ]
-    (told,) = results.verdict(records, CANDIDATES, 0.01)["details"]
-    assert told.startswith("Validation preferred to leave them out")
-    assert "a probability of 70.0 %" in told
-    assert told.endswith("with the best mix 55.0 %.")
 
-    (told, *_) = results.verdict(make_records(), CANDIDATES, 0.01)["details"]
-    assert "leave them out" not in told
+
+@pytest.mark.parametrize(
+    ("accuracies", "helps", "told"),
+    [
+        ([0.70, 0.72, 0.71, 0.70, 0.72], False, "-9.0 points of accuracy against it"),
+        ([0.70, 0.95, 0.75, 0.86, 0.72], None, "-0.4 points of accuracy against it"),
+        ([0.90, 0.91, 0.90, 0.91, 0.90], None, "+10.4 points of accuracy against it"),
+    ],
+)
+def test_where_validation_left_generated_images_out_it_is_what_the_verdict_rests_on(
+    accuracies, helps, told
+):
+    found = results.verdict(left_out(accuracies), CANDIDATES, 0.01)
+    assert found["helps"] is helps
+    assert "validation preferred to leave them out" in found["text"]
+    assert told in found["text"]
+    gains = np.array(accuracies) - 0.8
+    half = stats.t.ppf(0.975, 4) * gains.std(ddof=1) / np.sqrt(5)
+    np.testing.assert_allclose(
+        [found["left_out"][name] for name in ("difference", "low", "high")],
+        [gains.mean(), gains.mean() - half, gains.mean() + half],
+    )
+
+
+def test_a_verdict_on_the_test_set_says_nothing_of_leaving_out():
+    found = results.verdict(make_records(), CANDIDATES, 0.01)
+    assert found["left_out"] is None
+    assert "leave them out" not in found["text"]
 
 
 def calibrated(temperature, counts, confidence, accuracy):
