@@ -49,21 +49,29 @@ class Choices(NamedTuple):
         return f"chosen on validation: {'; '.join(told)}"
 
 
-def choose_for_all(contest: Contest, learnt: Sequence[Learnt]) -> Choices:
-    """Choose one way to train for each arm, by the validation parts of all replicates.
+def refuse_earlier(learnt: Sequence[Learnt]) -> None:
+    """Refuse to go on with what an earlier version began.
 
     Args:
-      contest: what replicates share.
-      learnt: what the training of each gave.
+      learnt: what there is of a study that is not finished.
 
     Raises:
-      UserError: some replicates are of an earlier version.
+      UserError: some replicates were chosen in alone.
     """
     if not all(own.probability for own in learnt):
         raise UserError(
             "this study was begun by an earlier version, which chose in each replicate alone: "
             "begin it again with a new --out"
         )
+
+
+def choose_for_all(contest: Contest, learnt: Sequence[Learnt]) -> Choices:
+    """Choose one way to train for each arm, by the validation parts of all replicates.
+
+    Args:
+      contest: what replicates share.
+      learnt: what the training of each gave.
+    """
     probability = np.array([own.probability for own in learnt])
     candidates = {arm: choose(own, probability) for arm, own in contest.arms.items()}
     if contest.candidates[candidates[WITH]].ratio == 0:

@@ -22,7 +22,7 @@ from ganjax.progress import Progress, Silent
 from ganjax.study import arms, results
 from ganjax.study.competition import competition
 from ganjax.study.joint_arms import describe_arm, joint_arms
-from ganjax.study.judging import choose_for_all, clear, judge
+from ganjax.study.judging import choose_for_all, clear, judge, refuse_earlier
 from ganjax.study.prepare import Prepared, prepare
 from ganjax.study.record import Learnt, Record
 from ganjax.study.replicate import Contest, Replicate, train_replicates
@@ -122,23 +122,14 @@ def _records(
     upkeep: Upkeep,
     progress: Progress,
 ) -> list[Record]:
-    """Train the replicates that are not, `size` at a time; choose for all; judge each."""
+    """Train the replicates that are not, choose for all, judge each; return their records."""
     replicates = [
         Replicate(number, draw, out / "replicates" / str(number))
         for number, draw in enumerate(prepared.draws)
     ]
-    waiting = [own for own in replicates if _learnt(own) is None]
-    size = size or at_once(len(waiting))
-    while waiting:
-        now, waiting = waiting[:size], waiting[size:]
-        numbers = ", ".join(str(own.number + 1) for own in now)
-        beside = f", side by side on {group(len(now)).mesh.size} devices" if len(now) > 1 else ""
-        progress.say(f"replicate {numbers} of {len(replicates)}{beside}")
-        _train(contest, now, out, upkeep, progress)
-
-    learnt = [found for own in replicates if (found := _learnt(own))]
-    records = [found for found in learnt if isinstance(found, Record)]
+    records = [found for own in replicates if (found := Record.load(own.folder))]
     if len(records) < len(replicates):
+        learnt = _train_all(contest, replicates, out, size, upkeep, progress)
         choices = choose_for_all(contest, learnt)
         progress.say(choices.in_words(contest))
         records = [
@@ -149,6 +140,27 @@ def _records(
     for own in replicates:
         clear(own)
     return records
+
+
+def _train_all(
+    contest: Contest,
+    replicates: list[Replicate],
+    out: Path,
+    size: int | None,
+    upkeep: Upkeep,
+    progress: Progress,
+) -> list[Learnt]:
+    """Train the replicates that are not, `size` at a time; return what all of them gave."""
+    refuse_earlier([found for own in replicates if (found := _learnt(own))])
+    waiting = [own for own in replicates if _learnt(own) is None]
+    size = size or at_once(len(waiting))
+    while waiting:
+        now, waiting = waiting[:size], waiting[size:]
+        numbers = ", ".join(str(own.number + 1) for own in now)
+        beside = f", side by side on {group(len(now)).mesh.size} devices" if len(now) > 1 else ""
+        progress.say(f"replicate {numbers} of {len(replicates)}{beside}")
+        _train(contest, now, out, upkeep, progress)
+    return [found for own in replicates if (found := _learnt(own))]
 
 
 def _learnt(replicate: Replicate) -> Learnt | None:

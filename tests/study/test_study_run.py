@@ -26,7 +26,7 @@ from ganjax.study import run as rooms
 from ganjax.study import study
 from ganjax.study.arms import PARTS, line_up, part_name
 from ganjax.study.examine import examine
-from ganjax.study.record import Learnt, Record
+from ganjax.study.record import Record
 from ganjax.synthesis import together
 from ganjax.synthesis.classifiers import load_classifier
 
@@ -269,17 +269,19 @@ def test_what_waited_for_the_choice_is_gone_when_all_is_judged(straight, resumed
         assert not list(ran.out.rglob("candidates"))
 
 
-def test_a_study_half_done_by_an_earlier_version_is_begun_again(finished):
+def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_trained(
+    finished, monkeypatch
+):
+    def refuse(*given):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(rooms, "train_replicates", refuse)
     (finished / "results.json").unlink()
-    first, second = (finished / "replicates" / str(i) for i in (0, 1))
+    first, last = (finished / "replicates" / str(i) for i in (0, 2))
     numbers = json.loads((first / "record.json").read_text())
     del numbers["probability"], numbers["updates"]
     (first / "record.json").write_text(json.dumps(numbers))
-    record = Record.load(second)
-    (second / "record.json").unlink()
-    Learnt(**{own.name: getattr(record, own.name) for own in dataclasses.fields(Learnt)}).save(
-        second
-    )
+    (last / "record.json").unlink()
     with pytest.raises(UserError, match="begun by an earlier version"):
         study(CONFIG, finished)
 
@@ -299,11 +301,16 @@ def test_comparisons_begin_with_the_decisive_one_and_hold_their_differences(stra
         np.testing.assert_allclose(row["difference"], paired.mean(), atol=1e-12)
 
 
-def test_the_verdict_follows_from_the_decisive_interval(straight):
+def test_the_verdict_follows_from_the_decisive_interval_or_from_validation(straight):
     verdict, row = straight.found["verdict"], straight.found["comparisons"][0]
     assert verdict["smallest_gain"] == CONFIG.smallest_gain
+    without = [choice["ratio"] == 0 for choice in straight.found["arms"]["both"]["chosen"]]
+    assert all(without) if verdict["left_out"] else not any(without)
+    if verdict["left_out"]:
+        assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
+        row = verdict["left_out"]
     expected = True if row["low"] > 0 else False if row["high"] < CONFIG.smallest_gain else None
-    assert verdict["helps"] is expected
+    assert verdict["helps"] is (None if verdict["left_out"] and expected else expected)
     assert f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}" in verdict["text"]
     assert all(isinstance(line, str) for line in verdict["details"])
 
