@@ -68,7 +68,8 @@ def main() -> None:
         if any((row["draw"], row["draws"]) == (name, args.draws) for row in found["rows"]):
             continue
         found["rows"] = [row for row in found["rows"] if row["draw"] != name]
-        found["rows"].append({"draw": name, "draws": args.draws, **compared(source, name, args)})
+        points = compared(source, name, args.draws)
+        found["rows"].append({"draw": name, "draws": args.draws, **points})
         found["command"] = f"python -m experiments.choice --draws {args.draws} --data-dir DIR"
         found["environment"] = environment.describe()
         write_json_atomically(FILE, found)
@@ -76,13 +77,13 @@ def main() -> None:
     print(table(found["rows"]))
 
 
-def compared(train: Dataset, name: str, args: argparse.Namespace) -> dict[str, Any]:
+def compared(train: Dataset, name: str, draws: int) -> dict[str, Any]:
     """Train on draws of a kind and return each criterion's mean accuracy, and the best's."""
     parts = []
-    for seed in range(args.draws):
+    for seed in range(draws):
         fit, known, validating = drawn(train, name, seed)
         parts.append(Part(answers(fit, known, seed), known.labels, validating))
-        print(f"{name}: draw {seed + 1} of {args.draws} trained", flush=True)
+        print(f"{name}: draw {seed + 1} of {draws} trained", flush=True)
     return chosen(parts)
 
 

@@ -99,7 +99,8 @@ def answers() -> str:
             f"| {_percent(found['arms'][decisive['arm']]['accuracy'])} "
             f"| {100 * decisive['difference']:+.1f} ({100 * decisive['low']:+.1f} to "
             f"{100 * decisive['high']:+.1f}) | {verdict[found['verdict']['helps']]}"
-            f"{'' if 'samples' in found else ' (1)'}{' (2)' if name in COLLAPSED else ''} |"
+            f"{'' if 'samples' in found else ' (1)'}{' (2)' if name in COLLAPSED else ''}"
+            f"{'' if 'probability' in found['validation'] else ' (3)'} |"
         )
     rows += [""]
     if any("(1)" in row for row in rows):
@@ -107,7 +108,13 @@ def answers() -> str:
     if any("(2)" in row for row in rows):
         rows += [
             "(2) Of an earlier version, whose `dcgan` had the customary loss and made images that "
-            "all look alike within a class; to be measured again."
+            "all look alike within a class; to be measured again.",
+            "",
+        ]
+    if any("(3)" in row for row in rows):
+        rows += [
+            "(3) Of an earlier version, which chose in each replicate alone, let the best arm with "
+            "generated images leave them out, and tried them with the strengths 0, 0.5 and 1 only."
         ]
     return "\n".join(rows).rstrip()
 

@@ -30,8 +30,6 @@ def decisive(r: dict[str, Any]) -> dict[str, Any]:
 def answer(r: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """Put the verdict together: the word, the difference with its interval, what to do next."""
     verdict = r.get("verdict") or {}
-    if verdict.get("left_out"):
-        row = {}  # the arms are one and the same: nothing was compared on the test set
     helps = verdict.get("helps")
     kind, word = ANSWERS[helps]
     gain = verdict.get("smallest_gain") or 0.01

@@ -226,11 +226,15 @@ def _updates(choice: dict[str, Any]) -> str:
 
 
 def validation(r: dict[str, Any]) -> dict[str, Any] | None:
-    """Average the validation accuracy over replicates, by generated part and strength."""
+    """Average what chose on validation over replicates, by generated part and strength.
+
+    That is the probability of the right class; results of earlier versions tell the accuracy alone.
+    """
     block = r.get("validation") or {}
-    if not block.get("accuracy"):
+    values = block.get("probability") or block.get("accuracy")
+    if not values:
         return None
-    table = plots.numbers(block["accuracy"])
+    table = plots.numbers(values)
     there = np.isfinite(table)
     total = np.where(there, table, 0).sum(axis=0)
     means = np.where(there.any(axis=0), total / np.maximum(there.sum(axis=0), 1), np.nan)
@@ -252,7 +256,12 @@ def validation(r: dict[str, Any]) -> dict[str, Any] | None:
         for ratio, row in zip(block["ratios"], means, strict=True)
     ]
     extra = len(rows) > 1 and there[:, 0].sum() > there[:, 1].sum()
-    return {"strengths": [short(s) for s in block["strengths"]], "rows": rows, "extra": bool(extra)}
+    return {
+        "strengths": [short(s) for s in block["strengths"]],
+        "rows": rows,
+        "extra": bool(extra),
+        "once": bool(block.get("probability")),
+    }
 
 
 def cost(r: dict[str, Any]) -> dict[str, Any] | None:

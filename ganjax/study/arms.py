@@ -8,8 +8,9 @@ import numpy as np
 WITHOUT, WITH = "classical", "both"
 """The comparison named before any run: the best arm with generated images against the best without.
 
-Every arm may choose what a smaller one may (no transforms, no generated images), so these two
-contain the choices of `real` and `generated`."""
+An arm may choose what a simpler one of its side may (no transforms), so these two contain the
+choices of `real` and `generated`. No arm with generated images may leave them out: the question is
+what they bring."""
 
 ARMS = ("real", "classical", "generated", "both")
 
@@ -57,7 +58,7 @@ def line_up(
 ) -> tuple[tuple[Candidate, ...], dict[str, tuple[int, ...]]]:
     """List the candidates, and which of them each arm may choose from.
 
-    `both` chooses from every ratio with every strength. `classical` chooses from as many
+    `both` chooses from every ratio above 0 with every strength. `classical` chooses from as many
     candidates, all without generated images, by trying more strengths: the better of many tries is
     better than the better of few, and an arm must not win by having more of them.
 
@@ -73,17 +74,16 @@ def line_up(
       The candidates, and for each arm the indices of its own; where classes differ in size, also
       for `RESAMPLED`.
     """
-    crossed = [Candidate(r, s, unbalanced) for r in ratios for s in strengths]
-    without = [Candidate(0.0, s, unbalanced) for s in _more(strengths, len(crossed))]
+    mixed = [Candidate(r, s, unbalanced) for r in ratios if r > 0 for s in strengths]
+    without = [Candidate(0.0, s, unbalanced) for s in _more(strengths, len(mixed))]
     as_it_is = Candidate(0.0, 0.0)
-    # Shared ones are trained once
-    candidates = tuple(dict.fromkeys([as_it_is, *without, *crossed]))
+    candidates = tuple(dict.fromkeys([as_it_is, *without, *mixed]))
 
     arms = {
         "real": [as_it_is],
         "classical": [as_it_is, *without],
-        "generated": [as_it_is, *(c for c in crossed if c.strength == 0)],
-        "both": [as_it_is, *crossed],
+        "generated": [own for own in mixed if own.strength == 0],
+        "both": mixed,
     }
     if unbalanced:
         arms[RESAMPLED] = [Candidate(0.0, 0.0, balanced=True)]

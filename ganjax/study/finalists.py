@@ -17,6 +17,7 @@ import numpy as np
 
 from ganjax.data.dataset import Dataset
 from ganjax.data.splits import SealedTest
+from ganjax.errors import UserError
 from ganjax.metrics import reliability
 from ganjax.study.arms import PARTS, Candidate, Entry, part_name
 from ganjax.study.competition import Competition
@@ -69,8 +70,17 @@ def leave_candidates(folder: Path, best: Variables) -> None:
 
 
 def read_candidates(folder: Path) -> Variables:
-    """Read what `leave_candidates` wrote."""
-    return read_weights(folder / CANDIDATES)["best"]
+    """Read what `leave_candidates` wrote.
+
+    Raises:
+      UserError: it is damaged or gone.
+    """
+    try:
+        return read_weights(folder / CANDIDATES)["best"]
+    except UserError as error:
+        raise UserError(
+            f"{error}; delete {folder / 'trained.json'}, and the same command trains it again"
+        ) from None
 
 
 def drop_candidates(folder: Path) -> None:

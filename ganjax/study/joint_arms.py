@@ -18,6 +18,7 @@ import numpy as np
 from ganjax.config import JOINT, JointConfig, Objective, StudyConfig, Upkeep
 from ganjax.data.loader import normalise
 from ganjax.data.splits import Draw
+from ganjax.errors import UserError
 from ganjax.metrics import Moments, frechet_distance, moments
 from ganjax.ops import classes
 from ganjax.progress import Progress
@@ -139,9 +140,17 @@ def finalist(
     Returns:
       The finalist, and what is told of its training, JSON values: `kept`, `history`, `signs` and
       `parameters`.
+
+    Raises:
+      UserError: the classifier that validation saw is there no more.
     """
     name = folder_name(config, objective, own["weight"])
     trained = load(folder / name)
+    if (trained.classifier_update, trained.update) != (own["update"], own["generator_update"]):
+        raise UserError(
+            f"{folder / name} no longer holds the classifier of update {own['update']} that was "
+            "chosen: its newest checkpoint is damaged; begin the study again with a new --out"
+        )
     choice = {"weight": own["weight"], "update": own["update"]}
     facts = {**choice, "accuracy": own["accuracy"], "probability": own["probability"]}
     return Joined(

@@ -5,16 +5,15 @@ opened. The choice follows from what the replicates left, so a study that goes o
 """
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ganjax.config import Objective
 from ganjax.data.splits import Draw, SealedTest
 from ganjax.errors import UserError
-from ganjax.study.arms import ARMS, WITH, WITHOUT, Entry, choose
+from ganjax.study.arms import ARMS, Entry, choose
 from ganjax.study.finalists import (
     choose_temperatures,
     drop_candidates,
@@ -73,12 +72,8 @@ def choose_for_all(contest: Contest, learnt: Sequence[Learnt]) -> Choices:
       learnt: what the training of each gave.
     """
     probability = np.array([own.probability for own in learnt])
-    candidates = {arm: choose(own, probability) for arm, own in contest.arms.items()}
-    if contest.candidates[candidates[WITH]].ratio == 0:
-        # Without generated images it is no other arm: two strengths are not to be told apart here
-        candidates[WITH] = candidates[WITHOUT]
     return Choices(
-        candidates,
+        {arm: choose(own, probability) for arm, own in contest.arms.items()},
         {
             arm: choose(range(len(learnt[0].joint[arm]["tried"])), _probabilities(arm, learnt))
             for arm in joint_arms(contest.config)
@@ -122,7 +117,7 @@ def judge(
     keep(folder, _described(contest, draw), chosen, temperatures)
     seen = look(chosen, temperatures, sealed, replicate.number)
     record = Record(
-        **_values(replace(learnt, joint=joint)),
+        **{**vars(learnt), "joint": joint},
         entries=entries,
         labels=seen.labels,
         predictions=seen.predictions,
@@ -137,10 +132,6 @@ def clear(replicate: Replicate) -> None:
     """Remove what waited in a replicate's folder for its record."""
     Learnt.drop(replicate.folder)
     drop_candidates(replicate.folder)
-
-
-def _values(learnt: Learnt) -> dict[str, Any]:
-    return {own.name: getattr(learnt, own.name) for own in fields(learnt)}
 
 
 def _described(contest: Contest, draw: Draw) -> Described:

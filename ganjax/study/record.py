@@ -4,7 +4,7 @@ NAME.json and NAME.npz hold the numbers and the arrays, NAME being "trained", th
 """
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -71,7 +71,7 @@ class Learnt:
 
     def save(self, folder: Path) -> None:
         """Write it into a replicate's folder; it is there when the JSON, written last, is there."""
-        values = {own.name: getattr(self, own.name) for own in fields(self)}
+        values = dict(vars(self))
         arrays = {name: values.pop(name) for name in _ARRAYS if name in values}
         write_arrays_atomically(folder / f"{self.name}.npz", **arrays)
         write_json_atomically(folder / f"{self.name}.json", self._numbers(values))

@@ -169,25 +169,15 @@ def correctness(arm: str, records: Sequence[Record]) -> np.ndarray:
     return np.stack([(_predictions(arm, r) == r.labels).mean(axis=0) for r in records])
 
 
-def verdict(
-    records: Sequence[Record], candidates: Sequence[Candidate], smallest_gain: float
-) -> dict[str, Any]:
+def verdict(records: Sequence[Record], smallest_gain: float) -> dict[str, Any]:
     """Say in words whether generated images help: yes, no, or that this study cannot tell.
-
-    Where validation chose to leave them out, the arms compared on the test set are one and the
-    same, and the answer rests on validation: it is no, or, if the best mix was not clearly worse
-    there, that the study cannot tell.
 
     Returns:
       A dict: `helps` (true, false, null), `text`, `details`, `smallest_gain`,
-      `replicates_to_tell`; `left_out`, null or, where validation left generated images out, how
-      much less accurate the best mix was there (`difference`, `low`, `high`, `level`).
+      `replicates_to_tell`.
     """
-    left_out = _left_out(records, candidates)
-    interval = left_out or difference(WITH, WITHOUT, records)
+    interval = difference(WITH, WITHOUT, records)
     helps = decide(interval, smallest_gain=smallest_gain)
-    if left_out and helps:  # more often right, but less sure of it: no reason to say yes
-        helps = None
     needed = None
     if helps is None:
         needed = replicates_to_tell(interval, smallest_gain=smallest_gain)
@@ -196,46 +186,13 @@ def verdict(
         False: "Generated images do not help",
         None: "This study cannot tell whether generated images help",
     }[helps]
-    why = _left_out_in_words(interval) if left_out else _gain_in_words(interval)
     return {
         "helps": helps,
-        "text": f"{text}: {why}.",
-        "details": _reasons(helps, interval, smallest_gain, needed),
+        "text": f"{text}: {_gain_in_words(interval)}.",
+        "details": [*_reasons(helps, interval, smallest_gain, needed), *_preferred(records)],
         "smallest_gain": smallest_gain,
         "replicates_to_tell": needed,
-        "left_out": left_out
-        and {
-            "difference": left_out.estimate,
-            "low": left_out.low,
-            "high": left_out.high,
-            "level": left_out.level,
-        },
     }
-
-
-def _left_out(records: Sequence[Record], candidates: Sequence[Candidate]) -> Interval | None:
-    """Return how the best mix did on validation, where it was left out for all replicates.
-
-    That is its accuracy minus that of the way without generated images that was chosen: the mean
-    over replicates, each of which counts as one number.
-    """
-    chosen = {own.entries[arm].candidate for own in records for arm in (WITH, WITHOUT)}
-    if len(chosen) > 1 or not all(own.probability for own in records):
-        return None
-    sure = np.mean([own.probability for own in records], axis=0)
-    mix = max((i for i, own in enumerate(candidates) if own.ratio > 0), key=lambda i: sure[i])
-    (without,) = chosen
-    gains = np.array([own.validation[mix] - own.validation[without] for own in records])
-    return crossed_interval(np.repeat(gains[:, None], 2, axis=1))
-
-
-def _left_out_in_words(interval: Interval) -> str:
-    return (
-        "validation preferred to leave them out, so on the test set the best arm with them is the "
-        f"best without; on validation the best mix scored {100 * interval.estimate:+.1f} points "
-        f"of accuracy against it ({interval.level:.0%} interval {100 * interval.low:+.1f} to "
-        f"{100 * interval.high:+.1f})"
-    )
 
 
 def _gain_in_words(interval: Interval) -> str:
@@ -273,6 +230,19 @@ def joint_in_words(records: Sequence[Record]) -> list[str]:
         f"({100 * found.low:+.1f} to {100 * found.high:+.1f})."
         for arm in records[0].joint
         for found in [difference(arm, WITHOUT, records)]
+    ]
+
+
+def _preferred(records: Sequence[Record]) -> list[str]:
+    """Say so where validation was surer without generated images than with them."""
+    without, mixed = (
+        float(np.mean([own.entries[arm].probability for own in records])) for arm in (WITHOUT, WITH)
+    )
+    if without <= mixed:
+        return []
+    return [
+        "The validation images alone would have left them out: there the right class got "
+        f"{100 * without:.1f} % of the probability without them, {100 * mixed:.1f} % with them."
     ]
 
 

@@ -1,6 +1,7 @@
 """The main job, from a source to a verdict: everything between the command line and the parts."""
 
 import json
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -132,11 +133,11 @@ def _records(
         learnt = _train_all(contest, replicates, out, size, upkeep, progress)
         choices = choose_for_all(contest, learnt)
         progress.say(choices.in_words(contest))
+        judged = partial(judge, contest, choices=choices, sealed=prepared.sealed)
         records = [
-            found if isinstance(found, Record)
-            else judge(contest, own, found, choices, prepared.sealed)
+            found if isinstance(found, Record) else judged(own, found)
             for own, found in zip(replicates, learnt, strict=True)
-        ]  # fmt: skip
+        ]
     for own in replicates:
         clear(own)
     return records
@@ -151,16 +152,18 @@ def _train_all(
     progress: Progress,
 ) -> list[Learnt]:
     """Train the replicates that are not, `size` at a time; return what all of them gave."""
-    refuse_earlier([found for own in replicates if (found := _learnt(own))])
-    waiting = [own for own in replicates if _learnt(own) is None]
+    there = {own.number: _learnt(own) for own in replicates}
+    refuse_earlier([own for own in there.values() if own])
+    waiting = [own for own in replicates if there[own.number] is None]
     size = size or at_once(len(waiting))
-    while waiting:
-        now, waiting = waiting[:size], waiting[size:]
+    for begin in range(0, len(waiting), size):
+        now = waiting[begin : begin + size]
         numbers = ", ".join(str(own.number + 1) for own in now)
         beside = f", side by side on {group(len(now)).mesh.size} devices" if len(now) > 1 else ""
         progress.say(f"replicate {numbers} of {len(replicates)}{beside}")
         _train(contest, now, out, upkeep, progress)
-    return [found for own in replicates if (found := _learnt(own))]
+        there |= {own.number: _learnt(own) for own in now}
+    return [found for own in replicates if (found := there[own.number])]
 
 
 def _learnt(replicate: Replicate) -> Learnt | None:

@@ -67,7 +67,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Put together `results.json`; its fields are documented in the README."""
     config = contest.config
-    verdict = results.verdict(records, contest.candidates, config.smallest_gain)
+    verdict = results.verdict(records, config.smallest_gain)
     gain_is_worth = worth(
         records, fit_per_class=len(prepared.draws[0].fit) / len(prepared.pool.class_names)
     )
@@ -192,15 +192,18 @@ def _joint(contest: Contest, records: list[Record]) -> dict[str, Any] | None:
 
 
 def _validation(contest: Contest, records: list[Record]) -> dict[str, Any]:
-    """Arrange every candidate's accuracy by replicate, ratio and strength."""
+    """Arrange what every candidate came to by replicate, ratio and strength."""
     ratios = sorted({candidate.ratio for candidate in contest.candidates})
     strengths = sorted({candidate.strength for candidate in contest.candidates})
+
+    def tables(values: list[list[float]]) -> list[list[list[float | None]]]:
+        return [_table(own, contest.candidates, ratios, strengths) for own in values if own]
+
     return {
         "ratios": ratios,
         "strengths": strengths,
-        "accuracy": [
-            _table(record.validation, contest.candidates, ratios, strengths) for record in records
-        ],
+        "accuracy": tables([record.validation for record in records]),
+        "probability": tables([record.probability for record in records]),
     }
 
 

@@ -215,7 +215,10 @@ def _of_replicate(folder: Path, arm: str | None, say: Say) -> Calibrated:
 def _why_none(folder: Path) -> str:
     if (folder / "record.json").exists():
         return "its study is of an earlier version, which kept none: run it again with a new --out"
-    return "its study has not trained them yet: run its command again"
+    return (
+        "its study has not chosen any yet, which it does when all replicates are trained: run its "
+        "command again"
+    )
 
 
 def _described(facts: Mapping[str, Any]) -> Described:

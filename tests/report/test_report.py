@@ -70,16 +70,6 @@ def test_each_verdict_has_its_word_its_interval_and_its_advice(
     assert "What to do next" in page.words
 
 
-def test_where_validation_left_generated_images_out_no_interval_of_the_test_is_shown(make_results):
-    results = make_results(False)
-    results["verdict"]["left_out"] = {"difference": -0.04, "low": -0.07, "high": -0.01}
-    results["verdict"]["text"] = "Generated images do not help: validation left them out."
-    words = Page(report.build(results)).words
-    assert "No, they do not help Generated images do not help: validation left them out." in words
-    assert "Generated images changed" not in words
-    assert "the interval is that of the best mix on the validation images" in words
-
-
 def test_cannot_tell_says_which_command_would(make_results):
     html = report.build(make_results(None))
     assert "ganjax study digits --replicates 12 --out runs/digits-12" in html

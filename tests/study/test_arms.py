@@ -18,15 +18,14 @@ GRIDS = [
 @pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
 def test_both_sides_have_equally_many_candidates(ratios, strengths):
     _, arms = line_up(ratios, strengths)
-    assert len(arms[WITH]) == len(arms[WITHOUT]) == len(ratios) * len(strengths)
+    assert len(arms[WITH]) == len(arms[WITHOUT]) == (len(ratios) - 1) * len(strengths)
     assert all(len(set(own)) == len(own) for own in arms.values())
 
 
 @pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
-def test_every_arm_may_choose_what_a_smaller_one_may(ratios, strengths):
+def test_every_arm_may_choose_what_a_smaller_one_of_its_side_may(ratios, strengths):
     _, arms = line_up(ratios, strengths)
     assert set(arms["real"]) <= set(arms["classical"])
-    assert set(arms["real"]) <= set(arms["generated"])
     assert set(arms["generated"]) <= set(arms["both"])
 
 
@@ -36,25 +35,24 @@ def test_arms_hold_what_their_names_say(ratios, strengths):
     assert [candidates[i] for i in arms["real"]] == [Candidate(0.0, 0.0)]
     assert all(candidates[i].ratio == 0 for i in arms["classical"])
     assert {candidates[i].strength for i in arms["classical"]} >= set(strengths)
-    assert [candidates[i] for i in arms["generated"]] == [Candidate(r, 0.0) for r in ratios]
+    assert [candidates[i] for i in arms["generated"]] == [Candidate(r, 0.0) for r in ratios[1:]]
     assert {candidates[i] for i in arms["both"]} == {
-        Candidate(r, s) for r in ratios for s in strengths
+        Candidate(r, s) for r in ratios[1:] for s in strengths
     }
 
 
 @pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
-def test_candidates_without_generated_images_are_trained_once_for_both_sides(ratios, strengths):
+def test_no_candidate_is_trained_twice_or_in_vain(ratios, strengths):
     candidates, arms = line_up(ratios, strengths)
     assert len(set(candidates)) == len(candidates)
-    shared = {candidates[i] for i in set(arms["classical"]) & set(arms["both"])}
-    assert shared == {Candidate(0.0, s) for s in strengths}
+    assert not set(arms["classical"]) & set(arms["both"])
     assert set().union(*arms.values()) == set(range(len(candidates)))
 
 
 def test_more_strengths_halve_the_step_and_go_on_beyond_the_largest():
     candidates, arms = line_up((0.0, 0.25, 0.5), (0.0, 0.5, 1.0))
     strengths = [candidates[i].strength for i in arms["classical"]]
-    assert strengths == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
+    assert strengths == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
 
 
 @pytest.mark.parametrize("preset", ["quick", "standard", "thorough"])
@@ -70,9 +68,9 @@ def test_line_up_of_every_preset_is_fair(preset):
 def test_where_classes_differ_in_size_both_sides_draw_them_equally_often(ratios, strengths):
     candidates, arms = line_up(ratios, strengths, unbalanced=True)
     assert [candidates[i] for i in arms["real"]] == [Candidate(0.0, 0.0, balanced=False)]
-    assert len(arms[WITH]) == len(arms[WITHOUT]) == len(ratios) * len(strengths) + 1
+    assert set(arms["real"]) <= set(arms[WITHOUT])
+    assert len(arms[WITH]) == len(arms[WITHOUT]) - 1 == (len(ratios) - 1) * len(strengths)
     for arm in (WITH, WITHOUT, "generated"):
-        assert set(arms["real"]) <= set(arms[arm])
         assert all(candidates[i].balanced for i in set(arms[arm]) - set(arms["real"]))
     assert not any(candidate.balanced for candidate in line_up(ratios, strengths)[0])
 
