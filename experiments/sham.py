@@ -48,7 +48,6 @@ def main() -> None:
                 "seed": number,
                 "helps": found["verdict"]["helps"],
                 **{name: round(decisive[name], 4) for name in ("difference", "low", "high")},
-                "left_out": sum(row["ratio"] == 0 for row in found["arms"]["both"]["chosen"]),
             }
         )
         print(rows[-1], flush=True)
