@@ -83,8 +83,7 @@ def crossed_interval(
     `labels`, within each class), of what the answer is about. Replicates that share a pool of
     training images or a validation part speak for that pool. The mean is roughly normal. What was
     chosen on validation data, for all replicates or in each, is given: an arm with more candidates
-    to choose from gains by that alone (simulated: 0.1 to 0.4 points), and no interval takes that
-    off.
+    to choose from gains by that alone, and no interval takes that off.
 
     How well it holds, simulated (nominal 95 %; tests/metrics/test_coverage.py): 93 to 98 % for 3
     to 10 replicates, 359 to 2,000 images, replicate spread 0 to 4 points; nearer 98.5 % where the

@@ -22,7 +22,7 @@ from ganjax.study.finalists import (
     look,
     read_candidates,
 )
-from ganjax.study.joint_arms import finalist, joint_arms
+from ganjax.study.joint_arms import finalist, joint_arms, weights_of
 from ganjax.study.record import Learnt, Record
 from ganjax.study.replicate import Contest, Replicate
 from ganjax.synthesis.classifiers import Described
@@ -45,6 +45,8 @@ class Choices(NamedTuple):
         for arm in ARMS:
             own = contest.candidates[self.candidates[arm]]
             told.append(f"{arm} {own.ratio:.0%} generated, strength {own.strength:g}")
+        for objective, i in self.weights.items():
+            told.append(f"{objective} weight {weights_of(contest.config, objective)[i]:g}")
         return f"chosen on validation: {'; '.join(told)}"
 
 
@@ -55,7 +57,7 @@ def refuse_earlier(learnt: Sequence[Learnt]) -> None:
       learnt: what there is of a study that is not finished.
 
     Raises:
-      UserError: some replicates were chosen in alone.
+      UserError: some of its replicates have chosen already, each for itself.
     """
     if not all(own.probability for own in learnt):
         raise UserError(

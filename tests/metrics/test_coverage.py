@@ -125,7 +125,7 @@ def test_coverage_of_balanced_accuracy(replicates, spread):
 
 
 def _study_without_effect(rng, spread, *, replicates=5, images=359, held_out=120, candidates=9):
-    """Choose among equally many candidates, with generated images and without, as a study does."""
+    """Choose among equally many candidates on either side, once for all replicates, by accuracy."""
     recognised = simulate(
         rng, (1, replicates, held_out + images), [0.85] * 2 * candidates, spread=spread
     )[:, 0].astype(np.float64)
