@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy import stats
+
 RESULTS = Path(__file__).parent / "results"
 
 SHOWN = {
@@ -72,13 +75,23 @@ def audit() -> str:
 def sham() -> str:
     """Say how often studies of images that cannot help said that they do."""
     found = read("sham")
-    rows = found["studies"]
-    said = [sum(row["helps"] is answer for row in rows) for answer in (True, False, None)]
-    return (
-        f"Of {len(rows)} real studies of digits in which training images once more, or noise, "
-        f"took the place of generated images (preset {found['preset']}, `{found['command']}`), "
-        f"{said[0]} said that they help, {said[1]} that they do not, {said[2]} could not tell."
-    )
+    lines = [
+        f"Studies of digits in which something else took the place of generated images (preset "
+        f"{found['preset']}, `{found['command']}`):",
+        "",
+        "| in their place | studies | help | do not help | cannot tell | mean gain (95 %) |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for kind, words in (("copies", "training images once more"), ("noise", "noise")):
+        rows = [row for row in found["studies"] if row["sham"] == kind]
+        said = [sum(row["helps"] is answer for row in rows) for answer in (True, False, None)]
+        gains = 100 * np.array([row["difference"] for row in rows])
+        half = stats.t.ppf(0.975, len(rows) - 1) * gains.std(ddof=1) / np.sqrt(len(rows))
+        lines.append(
+            f"| {words} | {len(rows)} | {said[0]} | {said[1]} | {said[2]} | {gains.mean():+.1f} "
+            f"({gains.mean() - half:+.1f} to {gains.mean() + half:+.1f}) |"
+        )
+    return "\n".join(lines)
 
 
 def read(name: str) -> Any:
