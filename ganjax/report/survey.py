@@ -72,9 +72,11 @@ def preview(image: np.ndarray) -> Text:
 def _fitting(name: str, font) -> str:
     """Return a class's name so that it can be drawn, cut to its column."""
     shown = name.encode("latin-1", "backslashreplace").decode("latin-1")
-    if font.getlength(shown) <= LABEL_WIDTH - 2 * GAP:
+    room = LABEL_WIDTH - 2 * GAP
+    if len(shown) <= room and font.getlength(shown) <= room:  # a letter takes a pixel at least
         return shown
-    while shown and font.getlength(shown + "...") > LABEL_WIDTH - 2 * GAP:
+    shown = shown[:room]
+    while shown and font.getlength(shown + "...") > room:
         shown = shown[:-1]
     return shown + "..."
 
