@@ -155,7 +155,7 @@ def _train_all(
     there = {own.number: _learnt(own) for own in replicates}
     refuse_earlier([own for own in there.values() if own])
     waiting = [own for own in replicates if there[own.number] is None]
-    size = size or at_once(len(waiting))
+    size = size or max(1, at_once(len(waiting)))  # none may be waiting, all for their look
     for begin in range(0, len(waiting), size):
         now = waiting[begin : begin + size]
         numbers = ", ".join(str(own.number + 1) for own in now)

@@ -26,6 +26,7 @@ from ganjax.study import run as rooms
 from ganjax.study import study
 from ganjax.study.arms import PARTS, line_up, part_name
 from ganjax.study.examine import examine
+from ganjax.study.finalists import leave_candidates, read_candidates
 from ganjax.study.record import Record
 from ganjax.synthesis import together
 from ganjax.synthesis.classifiers import load_classifier
@@ -146,7 +147,7 @@ def resumed(tmp_path_factory, straight):
 
 @pytest.fixture(scope="module")
 def beside(tmp_path_factory, straight):
-    """The same study with all replicates side by side, stopped twice, and ended one at a time."""
+    """The same study with all replicates side by side, stopped twice."""
     out = tmp_path_factory.mktemp("beside") / "study"
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch, out)
@@ -155,7 +156,7 @@ def beside(tmp_path_factory, straight):
         assert not watch.looks
         with stopped_before_look(patch, 1):
             study(CONFIG, out)
-        found = study(CONFIG, out, side_by_side=1)
+        found = study(CONFIG, out)  # nothing is left to train
     return SimpleNamespace(out=out, found=found, watch=watch)
 
 
@@ -263,6 +264,14 @@ def test_what_waited_for_the_choice_is_gone_when_all_is_judged(straight, resumed
     for ran in (straight, resumed, beside):
         assert not list(ran.out.rglob("trained.*"))
         assert not list(ran.out.rglob("candidates"))
+
+
+def test_candidates_that_are_damaged_before_their_look_say_what_to_do(tmp_path):
+    leave_candidates(tmp_path, {"params": {"bias": np.zeros(3, np.float32)}})
+    path = tmp_path / "candidates" / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"is damaged.*delete .*trained\.json"):
+        read_candidates(tmp_path)
 
 
 def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_trained(
