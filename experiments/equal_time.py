@@ -120,7 +120,7 @@ def trained_and_judged(
         "seconds": round(clock, 1),
         "compilation": round(compiled, 1),
         "parameters": [
-            models.parameter_count(jax.eval_shape(model.init, key)["params"])
+            models.parameter_count(jax.eval_shape(model.init, key))
             for model in recipe.networks(config, size=size, channels=channels, classes=classes)
         ],
         "config": vars(config),
