@@ -20,9 +20,6 @@ STUDIES = (
     *(f"study_fashion_{name}" for name in ("10", "20", "50", "100", "500", "tail")),
 )
 
-COLLAPSED = ("study_fashion_100",)
-"""Studies of before the relativistic loss was dcgan's own; to be made again."""
-
 
 def main() -> None:
     """Write the tables into the README."""
@@ -84,6 +81,7 @@ def answers() -> str:
         "| source, per class | replicates | best without | best with | gain (95 %) | verdict |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
+    notes: list[str] = []
     for name in STUDIES:
         if not (RESULTS / f"{name}.json").exists():
             continue
@@ -97,26 +95,27 @@ def answers() -> str:
             f"| {found['replicates']} "
             f"| {_percent(found['arms'][decisive['baseline']]['accuracy'])} "
             f"| {_percent(found['arms'][decisive['arm']]['accuracy'])} "
-            f"| {100 * decisive['difference']:+.1f} ({100 * decisive['low']:+.1f} to "
-            f"{100 * decisive['high']:+.1f}) | {verdict[found['verdict']['helps']]}"
-            f"{'' if 'samples' in found else ' (1)'}{' (2)' if name in COLLAPSED else ''}"
-            f"{'' if 'probability' in found['validation'] else ' (3)'} |"
+            f"| {_points(decisive)} | {verdict[found['verdict']['helps']]} |"
         )
-    rows += [""]
-    if any("(1)" in row for row in rows):
-        rows += ["(1) Of an earlier version, which kept copies of training images.", ""]
-    if any("(2)" in row for row in rows):
-        rows += [
-            "(2) Of an earlier version, whose `dcgan` had the customary loss and made images that "
-            "all look alike within a class; to be measured again.",
-            "",
-        ]
-    if any("(3)" in row for row in rows):
-        rows += [
-            "(3) Of an earlier version, which chose in each replicate alone, let the best arm with "
-            "generated images leave them out, and tried them with the strengths 0, 0.5 and 1 only."
-        ]
-    return "\n".join(rows).rstrip()
+        if minority := found.get("minority"):
+            notes += ["", _minority(found, minority, tail)]
+    return "\n".join([*rows, *notes])
+
+
+def _minority(found: dict[str, Any], minority: dict[str, Any], tail: str) -> str:
+    """Say what generated images did for the classes with few images."""
+    against = {row["baseline"]: _points(row) for row in minority["comparisons"]}
+    return (
+        f"With {found['per_class']}{tail} images per class: on the {len(minority['classes'])} "
+        "classes with the fewest the best arm with generated images gained "
+        f"{against['class-balanced resampling']} points against class-balanced resampling alone, "
+        f"{against['classical']} against the best arm without them."
+    )
+
+
+def _points(row: dict[str, float]) -> str:
+    low, high = (f"{100 * row[name]:+.1f}" for name in ("low", "high"))
+    return f"{100 * row['difference']:+.1f} ({low} to {high})"
 
 
 def speed() -> str:
