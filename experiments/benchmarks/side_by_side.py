@@ -77,6 +77,7 @@ def programs(size: int) -> list[tuple[str, Callable, tuple[Any, ...], int]]:
         candidates=len(candidates),
         seeds=c.seeds,
         batch_size=c.batch_size,
+        ema_decay=c.ema_decay,
     )
     key = jax.eval_shape(lambda: jax.random.key(0))
 

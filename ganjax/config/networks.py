@@ -155,6 +155,9 @@ class ClassifierConfig:
       learning_rate: of Adam.
       batch_size: images per update, real and generated together.
       updates: updates of each classifier, the same in every arm.
+      ema_decay: per update, of the averaged weights that classifiers answer by; 0 for the last
+        ones, which the last batches sway, most of all those with generated images in them
+        (`experiments/averaging.py`).
       evaluations: how many times, evenly spaced, validation looks (and may choose to stop).
       seeds: classifiers per candidate, with other initial weights and batches; their mean counts.
       ratios: parts of each batch that may be generated; 0 is always among them.
@@ -170,6 +173,7 @@ class ClassifierConfig:
     learning_rate: float = 1e-3
     batch_size: int = 64
     updates: int = 800
+    ema_decay: float = 0.99
     evaluations: int = 10
     seeds: int = 2
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
@@ -183,6 +187,8 @@ class ClassifierConfig:
         at_least(self, 1, "width", "updates", "evaluations", "seeds")
         at_least(self, 2, "batch_size")
         positive(self, "learning_rate")
+        if not 0 <= self.ema_decay < 1:
+            raise UserError(f"ema_decay must be at least 0 and below 1, not {self.ema_decay}")
         if self.updates % self.evaluations:
             raise UserError(
                 f"updates ({self.updates}) must be a multiple of evaluations ({self.evaluations})"

@@ -10,7 +10,7 @@ turns within the same compiled call.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from ganjax.data.loader import Resident, normalise
 from ganjax.ops import classes
 from ganjax.synthesis.classifying import logits_of_seeds
 from ganjax.training import Classifier, ClassifierState
+from ganjax.training.updates import averaged
 from ganjax.typing import Array, Batch, Key, Metrics, Variables
 
 LARGEST_SIDE_BY_SIDE = 16
@@ -37,7 +38,8 @@ class Entrants:
 
     Attributes:
       state: the classifiers as they are now.
-      best: their variables at the candidate's best evaluation so far.
+      average: their variables, the parameters averaged over the updates: by these they answer.
+      best: the averages at the candidate's best evaluation so far.
       probability: float32 `[candidates]`, of the right class on validation there, mean over seeds:
         the greatest so far.
       accuracy: float32 `[candidates]`, likewise the validation accuracy.
@@ -45,6 +47,7 @@ class Entrants:
     """
 
     state: ClassifierState
+    average: Variables
     best: Variables
     probability: Array
     accuracy: Array
@@ -75,6 +78,13 @@ class Ways(NamedTuple):
     parts: Array | np.ndarray
 
 
+class Trainee(NamedTuple):
+    """A classifier in training, and the average of its variables."""
+
+    state: ClassifierState
+    average: Variables
+
+
 class Competition(NamedTuple):
     """The pure functions of a competition.
 
@@ -92,7 +102,7 @@ class Competition(NamedTuple):
 
 
 def competition(
-    classifier: Classifier, *, candidates: int, seeds: int, batch_size: int
+    classifier: Classifier, *, candidates: int, seeds: int, batch_size: int, ema_decay: float
 ) -> Competition:
     """Build the functions that train `candidates` times `seeds` classifiers.
 
@@ -101,6 +111,7 @@ def competition(
       candidates: how many ways to train compete.
       seeds: classifiers per candidate.
       batch_size: images per update, real and generated together.
+      ema_decay: decay per update of the averaged parameters, reached gradually; 0 for the last.
 
     Returns:
       The functions `init`, `advance` and `logits`.
@@ -119,7 +130,7 @@ def competition(
         keys = jax.random.split(key, seeds)  # the same for every candidate: batches are paired
 
         def one_candidate(inputs):
-            states, way = inputs
+            trainees, way = inputs
             draw = partial(
                 mixed_batch,
                 real=images.fit,
@@ -128,13 +139,16 @@ def competition(
                 batch_size=batch_size,
                 weights=row_weights(images.fit.labels, way.balanced, way.parts),
             )
-            train = partial(_train, classifier, draw, images.validation, way.strengths, steps)
-            return jax.vmap(train)(states, keys)
+            train = partial(
+                _train, classifier, draw, images.validation, way.strengths, steps, ema_decay
+            )
+            return jax.vmap(train)(trainees, keys)
 
         across = _across(images.fit.images.shape[1])
-        state, probability, accuracy = across(one_candidate, (entrants.state, ways))
+        trainees = Trainee(entrants.state, entrants.average)
+        trainees, probability, accuracy = across(one_candidate, (trainees, ways))
         probability, accuracy = probability.mean(axis=1), accuracy.mean(axis=1)
-        return _keep_best(entrants, state, probability, accuracy), {"accuracy": accuracy}
+        return _keep_best(entrants, trainees, probability, accuracy), {"accuracy": accuracy}
 
     @jax.jit
     def logits(variables: Variables, images: Array) -> Array:
@@ -150,7 +164,8 @@ def _begin(states: ClassifierState, candidates: int) -> Entrants:
     )
     return Entrants(
         state=state,
-        best=state.variables,
+        average=jax.tree.map(jnp.array, state.variables),  # copies: all are donated
+        best=jax.tree.map(jnp.array, state.variables),
         probability=jnp.full(candidates, -1.0, jnp.float32),
         accuracy=jnp.full(candidates, -1.0, jnp.float32),
         update=jnp.zeros(candidates, jnp.int32),
@@ -163,36 +178,43 @@ def _train(
     validation: Resident,
     strength: Array,
     steps: int,
-    state: ClassifierState,
+    ema_decay: float,
+    trainee: Trainee,
     key: Key,
-) -> tuple[ClassifierState, Array, Array]:
+) -> tuple[Trainee, Array, Array]:
     """Update one classifier; return it, its probability of the right class and its accuracy.
 
-    Both are means over the classes of the validation part, so that in a long tail the small ones
-    are heard too.
+    Its average is what answers. Both figures are means over the classes of the validation part, so
+    that in a long tail the small ones are heard too.
     """
 
-    def body(state: ClassifierState, _):
+    def body(trainee: Trainee, _):
+        state, average = trainee
         batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
-        return classifier.step(state, draw(batch_key), step_key, strength)[0], None
+        after = classifier.step(state, draw(batch_key), step_key, strength)[0]
+        params = averaged(average["params"], after.variables["params"], state.step, ema_decay)
+        return Trainee(after, {**after.variables, "params": params}), None
 
-    state, _ = lax.scan(body, state, None, length=steps)
-    logits = classifier.logits(state, normalise(validation.images))
-    return state, *classes.score(logits, validation.labels)
+    trainee, _ = lax.scan(body, trainee, None, length=steps)
+    answering = replace(trainee.state, variables=trainee.average)
+    logits = classifier.logits(answering, normalise(validation.images))
+    return trainee, *classes.score(logits, validation.labels)
 
 
 def _keep_best(
-    entrants: Entrants, state: ClassifierState, probability: Array, accuracy: Array
+    entrants: Entrants, trainees: Trainee, probability: Array, accuracy: Array
 ) -> Entrants:
     """Go on with new states, and remember those of candidates that have never been better."""
     better = probability > entrants.probability
+    state, average = trainees
 
     def keep(new: Array, old: Array) -> Array:
         return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
     return Entrants(
         state=state,
-        best=jax.tree.map(keep, state.variables, entrants.best),
+        average=average,
+        best=jax.tree.map(keep, average, entrants.best),
         probability=keep(probability, entrants.probability),
         accuracy=keep(accuracy, entrants.accuracy),
         update=keep(state.step[:, 0], entrants.update),

@@ -210,6 +210,7 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
             candidates=len(candidates),
             seeds=c.seeds,
             batch_size=c.batch_size,
+            ema_decay=c.ema_decay,
         ),
     )
 

@@ -23,7 +23,7 @@ from ganjax.study.competition import (
 )
 from ganjax.training import ClassifierState
 
-CLASSES, SIZE, BATCH, SEEDS, STEPS = 3, 8, 8, 2, 4
+CLASSES, SIZE, BATCH, SEEDS, STEPS, EMA_DECAY = 3, 8, 8, 2, 4, 0.6
 CANDIDATES = ((0.0, 0.0), (0.5, 1.0), (0.25, 0.5), (0.5, 1.0))
 """Two are the same, on purpose."""
 
@@ -70,8 +70,10 @@ def tiny_classifier():
     )
 
 
-def build(count: int):
-    return competition(tiny_classifier(), candidates=count, seeds=SEEDS, batch_size=BATCH)
+def build(count: int, ema_decay: float = EMA_DECAY):
+    return competition(
+        tiny_classifier(), candidates=count, seeds=SEEDS, batch_size=BATCH, ema_decay=ema_decay
+    )
 
 
 def ways(candidates) -> Ways:
@@ -169,7 +171,7 @@ def test_accuracy_on_validation_is_the_mean_over_classes():
         jax.random.key(6),
         steps=STEPS,
     )
-    variables = entrants.state.variables
+    variables = entrants.average
     logits = [functions.logits(of(variables, i), tail.images) for i in range(len(CANDIDATES))]
     answers = np.argmax(logits, axis=-1)
     right = answers == np.asarray(tail.labels)
@@ -232,15 +234,36 @@ def test_what_a_candidate_reaches_does_not_depend_on_who_else_competes(trained):
     np.testing.assert_allclose(alone[-1].probability[0], seen[-1].probability[1], rtol=0.01)
 
 
+def test_averages_follow_the_weights_of_every_update_and_soon_forget_where_they_began():
+    functions, candidates = build(1), CANDIDATES[1:2]
+    entrants = functions.init(jax.random.key(5))
+    expected = jax.tree.map(np.array, entrants.state.variables)
+    for step in range(15):
+        entrants, _ = functions.advance(
+            entrants, (IMAGES, ways(candidates)), jax.random.key(6), steps=1
+        )
+        decay = min(EMA_DECAY, (1 + step) / (10 + step))
+        expected = jax.tree.map(
+            lambda old, new, decay=decay: decay * old + (1 - decay) * np.asarray(new),
+            expected,
+            entrants.state.variables,
+        )
+    chex.assert_trees_all_close(entrants.average, expected, rtol=1e-4, atol=1e-5)
+    assert 1 / 10 < EMA_DECAY < 15 / 24, "the first steps have another decay than the last"
+
+
+def test_without_averaging_the_last_weights_answer():
+    last = compete(build(1, ema_decay=0.0), CANDIDATES[1:2], calls=1)[0][-1]
+    chex.assert_trees_all_equal(last.average, last.state.variables)
+
+
 def test_best_variables_are_those_of_the_recorded_update(trained):
     seen, _ = trained
     end = seen[-1]
     for candidate in range(len(CANDIDATES)):
         call = int(end.update[candidate]) // STEPS
         assert call in (1, 2, 3)
-        chex.assert_trees_all_equal(
-            of(end.best, candidate), of(seen[call].state.variables, candidate)
-        )
+        chex.assert_trees_all_equal(of(end.best, candidate), of(seen[call].average, candidate))
 
 
 def test_recorded_accuracy_and_probability_are_what_the_best_variables_give(trained):
