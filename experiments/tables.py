@@ -11,7 +11,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from experiments import image_tables, joint_tables, restoration_tables
+from experiments import image_tables, joint_tables, restoration_tables, study_tables
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
@@ -57,7 +57,8 @@ def tables() -> dict[str, str]:
         "joint": joint_tables.joint(),
         "joint_scores": joint_tables.scores(),
         "joint_weights": joint_tables.weights(),
-        "choice": joint_tables.choice(),
+        "choice": study_tables.choice(),
+        "averaging": study_tables.averaging(),
         "restoration": restoration_tables.restoration(),
         "ceiling": restoration_tables.ceiling(),
         "trade_off": restoration_tables.trade_off(),
@@ -95,10 +96,16 @@ def answers() -> str:
             f"| {found['replicates']} "
             f"| {_percent(found['arms'][decisive['baseline']]['accuracy'])} "
             f"| {_percent(found['arms'][decisive['arm']]['accuracy'])} "
-            f"| {_points(decisive)} | {verdict[found['verdict']['helps']]} |"
+            f"| {_points(decisive)} | {verdict[found['verdict']['helps']]}"
+            f"{'' if 'ema_decay' in found['config']['classifier'] else ' (1)'} |"
         )
         if minority := found.get("minority"):
             notes += ["", _minority(found, minority, tail)]
+    if any("(1)" in row for row in rows):
+        notes += [
+            "",
+            "(1) Of an earlier version, whose classifiers answered by their last weights.",
+        ]
     return "\n".join([*rows, *notes])
 
 
