@@ -105,7 +105,7 @@ def _chosen(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
                 name,
                 [
                     {
-                        "text": "–" if own.get(name) is None else f"{-own[name]:.3f}",
+                        "text": percent(own.get(name)),
                         "best": bool(own) and name == _short_name(row),
                     }
                     for own, row in zip(scores, rows, strict=True)

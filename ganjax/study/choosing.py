@@ -1,8 +1,9 @@
 """Which filter a replicate's samples pass, chosen by what a classifier learns on its own draw.
 
 For each filter a small classifier learns from real training images and from samples that the filter
-keeps, half and half, with the same initial weights and draws. The filter whose classifier has the
-lowest cross-entropy on the validation part is chosen. The test set has no part in it.
+keeps, half and half, with the same initial weights and draws. The filter whose classifier gives the
+right class the highest probability on the validation part is chosen, as among a study's candidates
+(`ganjax.study.arms.choose`). The test set has no part in it.
 """
 
 from collections.abc import Callable
@@ -74,8 +75,8 @@ def choose(
       progress: where to tell how far it is.
 
     Returns:
-      The choice, with the score of every filter: minus the cross-entropy, the mean over classes. A
-      filter that leaves a class empty has none.
+      The choice, with the score of every filter: the probability of the right class, the mean over
+      classes. A filter that leaves a class empty has none.
 
     Raises:
       UserError: no filter has a score.
@@ -97,9 +98,9 @@ def choose(
         rows = np.concatenate([np.resize(own, each) for own in of_class])
         made = Resident(jax.device_put(images[rows]), jax.device_put(candidates.labels[rows]))
         logits = _learnt(config, classes, real, made, train_key)(validation.images)
-        likely = own_log_probability(logits, validation.labels)
+        right = np.exp(own_log_probability(logits, validation.labels))
         present = np.unique(validation.labels)
-        return float(np.mean([likely[validation.labels == label].mean() for label in present]))
+        return float(np.mean([right[validation.labels == label].mean() for label in present]))
 
     with progress.stage("choose a filter", len(FILTERS), "filters") as tick:
 

@@ -6,9 +6,9 @@ was found of them:
     select       what was asked for: "none", "agreement", "discriminator" or "validation"
     replicates   one entry each, of
       selection    by, keep_fraction: the filter that was used; scores: where validation chose it,
-                   by, keep_fraction and score (minus the cross-entropy on validation; null where it
-                   has none) of each filter; kept, copies_dropped, unselected_dropped: samples of
-                   each class; notes: what could not be had, in words
+                   by, keep_fraction and score (the probability of the right class on validation;
+                   null where it has none) of each filter; kept, copies_dropped,
+                   unselected_dropped: samples of each class; notes: what could not be had, in words
       copies       what `ganjax.synthesis.audit.Audit` says of about 1000 samples as they came from
                    the generator; or not_audited: why
       leaks        held_out, looked_at: images; transforms: what `ganjax.synthesis.leak.Leak` says

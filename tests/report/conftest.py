@@ -179,7 +179,7 @@ def make_samples(select="none", *, classes=10, replicates=5):
         "keep_fraction": fraction,
         "notes": [],
         "scores": [
-            {"by": name, "keep_fraction": part, "score": None if i == 1 else -1.2345 + 0.1 * i}
+            {"by": name, "keep_fraction": part, "score": None if i == 1 else 0.2345 + 0.1 * i}
             for i, (name, part) in enumerate(filters)
         ]
         if select == "validation"

@@ -61,7 +61,7 @@ def test_what_validation_chose_is_framed_among_all_scores(make_results, make_sam
         "all", "agreement with the label", "agreement, the best 50%", "discriminator, the best 50%",
     ]  # fmt: skip
     assert [[cell["text"] for cell in cells] for _, cells in found["rows"]] == [
-        ["1.234", "1.234"], ["–", "–"], ["1.034", "1.034"], ["0.934", "0.934"],
+        ["23.4%", "23.4%"], ["–", "–"], ["43.5%", "43.5%"], ["53.4%", "53.4%"],
     ]  # fmt: skip
     framed = [[cell["best"] for cell in cells] for _, cells in found["rows"]]
     assert framed == [[False] * 2, [False] * 2, [True] * 2, [False] * 2]
