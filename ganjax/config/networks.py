@@ -156,8 +156,7 @@ class ClassifierConfig:
       batch_size: images per update, real and generated together.
       updates: updates of each classifier, the same in every arm.
       ema_decay: per update, of the averaged weights that classifiers answer by; 0 for the last
-        ones, which the last batches sway, most of all those with generated images in them
-        (`experiments/averaging.py`).
+        ones, which are right less often and vary more (`experiments/averaging.py`).
       evaluations: how many times, evenly spaced, validation looks (and may choose to stop).
       seeds: classifiers per candidate, with other initial weights and batches; their mean counts.
       ratios: parts of each batch that may be generated; 0 is always among them.
