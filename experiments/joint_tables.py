@@ -15,9 +15,9 @@ STUDIES = {
 """Results, and the experiment that makes each."""
 
 LAST_WEIGHTS = (
-    "(1) Of an earlier version, in which the arm answered by averaged weights and the classifier "
-    'alone by its last ones. Averaging may be worth most of a point (see "How to trust the '
-    'verdict"), so a difference no larger may be its work. To be measured again.'
+    "(1) The arm answered by averaged weights, the classifier alone by its last ones. Averaging "
+    'may be worth most of a point (see "How to trust the verdict"), so a difference no larger may be '
+    "its work: to be measured again with `--classifier.ema-decay 0.99`."
 )
 
 
@@ -59,7 +59,7 @@ def _row(found: dict[str, Any], arm: str, name: str, command: str) -> str:
 
 
 def _mark(found: dict[str, Any]) -> str:
-    return "" if "ema_decay" in found["config"]["classifier"] else " (1)"
+    return "" if found["config"]["classifier"].get("ema_decay") else " (1)"
 
 
 def scores() -> str:

@@ -96,8 +96,7 @@ def answers() -> str:
             f"| {found['replicates']} "
             f"| {_percent(found['arms'][decisive['baseline']]['accuracy'])} "
             f"| {_percent(found['arms'][decisive['arm']]['accuracy'])} "
-            f"| {_points(decisive)} | {verdict[found['verdict']['helps']]}"
-            f"{'' if 'ema_decay' in found['config']['classifier'] else ' (1)'} |"
+            f"| {_points(decisive)} | {verdict[found['verdict']['helps']]} |"
         )
         if minority := found.get("minority"):
             notes += ["", _minority(found, minority, tail)]

@@ -155,8 +155,10 @@ class ClassifierConfig:
       learning_rate: of Adam.
       batch_size: images per update, real and generated together.
       updates: updates of each classifier, the same in every arm.
-      ema_decay: per update, of the averaged weights that classifiers answer by; 0 for the last
-        ones, which are right less often and vary more (`experiments/averaging.py`).
+      ema_decay: per update, of the averaged weights that classifiers answer by, such as 0.99; 0 for
+        the last ones. Averaged ones are right more often and vary less, so that the interval may
+        become narrower than validation's choice, which it does not carry, is exact
+        (`experiments/averaging.py`).
       evaluations: how many times, evenly spaced, validation looks (and may choose to stop).
       seeds: classifiers per candidate, with other initial weights and batches; their mean counts.
       ratios: parts of each batch that may be generated; 0 is always among them.
@@ -172,7 +174,7 @@ class ClassifierConfig:
     learning_rate: float = 1e-3
     batch_size: int = 64
     updates: int = 800
-    ema_decay: float = 0.99
+    ema_decay: float = 0.0
     evaluations: int = 10
     seeds: int = 2
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
