@@ -100,11 +100,6 @@ def answers() -> str:
         )
         if minority := found.get("minority"):
             notes += ["", _minority(found, minority, tail)]
-    if any("(1)" in row for row in rows):
-        notes += [
-            "",
-            "(1) Of an earlier version, whose classifiers answered by their last weights.",
-        ]
     return "\n".join([*rows, *notes])
 
 

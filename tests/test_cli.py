@@ -208,6 +208,7 @@ def test_bad_input_is_one_line_and_writes_nothing(bad, verb, dry, ganjax, tmp_pa
         (["--replicates", "2"], "--replicates must be at least 3"),
         (["--classifier.ratios", "0.5", "1"], "ratios must begin with 0"),
         (["--classifier.updates", "7"], "must be a multiple of evaluations"),
+        (["--classifier.ema-decay", "1"], "try --classifier.ema-decay 0.99"),
         (["--test-fraction", "0"], "test_fraction must be between 0 and 1"),
         (["--test-fraction", "0.001"], "--test-fraction"),
         (["--keep-fraction", "0.5"], "--keep-fraction needs --select agreement or discriminator"),

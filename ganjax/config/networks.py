@@ -189,7 +189,10 @@ class ClassifierConfig:
         at_least(self, 2, "batch_size")
         positive(self, "learning_rate")
         if not 0 <= self.ema_decay < 1:
-            raise UserError(f"ema_decay must be at least 0 and below 1, not {self.ema_decay}")
+            raise UserError(
+                "the classifiers' ema_decay must be at least 0 (the last weights) and below 1, not "
+                f"{self.ema_decay}: try --classifier.ema-decay 0.99"
+            )
         if self.updates % self.evaluations:
             raise UserError(
                 f"updates ({self.updates}) must be a multiple of evaluations ({self.evaluations})"
