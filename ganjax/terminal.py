@@ -47,31 +47,58 @@ class Terminal:
             TextColumn("[dim]{task.fields[note]}"),
             console=self.console,
         )
-        start = monotonic()
+        pace = _Pace(total)
         with bars:
             task = bars.add_task(name, total=total or None, rate="", note="")
 
             def tick(done: int, note: str = "") -> None:
-                rate = f"{done / max(monotonic() - start, 1e-9):,.0f} {unit}/s"
-                bars.update(task, completed=done, rate=rate, note=note)
+                rate = pace(done)
+                said = f"{_short(rate)} {unit}/s" if rate else ""
+                bars.update(task, completed=done, rate=said, note=note)
 
             yield tick
 
     def _lines(self, name: str, total: int, unit: str) -> Tick:
         """Print a line now and then: a log has no use for a moving bar."""
-        start = monotonic()
-        shown = [start]
+        pace = _Pace(total)
+        shown = [pace.start]
 
         def tick(done: int, note: str = "") -> None:
+            rate = pace(done)
             now = monotonic()
             finished = total and done >= total
             if now - shown[0] < SECONDS_BETWEEN_LINES and not finished:
                 return
             shown[0] = now
-            rate = done / max(now - start, 1e-9)
-            left = f", {(total - done) / max(rate, 1e-9):.0f} s left" if total > done else ""
             of = f"/{total:,}" if total else ""
+            fast = f", {_short(rate)}/s" if rate else ""
+            left = f", {(total - done) / rate:.0f} s left" if rate and total > done else ""
             tail = f" ({note})" if note else ""
-            self.say(f"  {name}: {done:,}{of} {unit}, {rate:,.0f}/s{left}{tail}")
+            self.say(f"  {name}: {done:,}{of} {unit}{fast}{left}{tail}")
 
         return tick
+
+
+class _Pace:
+    """Units per second since the first report, so that nothing else counts.
+
+    Before it there may be a compilation, or all that a run did until it was stopped. Only if that
+    report is the last one too, the rate is that since the start.
+    """
+
+    def __init__(self, total: int):
+        self.total, self.start = total, monotonic()
+        self.first: tuple[float, int] | None = None
+
+    def __call__(self, done: int) -> float | None:
+        """Return the rate at which `done` was reached; None while it cannot be known."""
+        now = monotonic()
+        if self.first is None:
+            self.first = now, done
+            return done / max(now - self.start, 1e-9) if done == self.total else None
+        then, before = self.first
+        return (done - before) / max(now - then, 1e-9)
+
+
+def _short(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"

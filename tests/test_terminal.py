@@ -35,9 +35,24 @@ def test_without_a_terminal_a_line_now_and_then_tells_what_is_left(monkeypatch):
             tick(done)
     lines = file.getvalue().splitlines()
     assert lines == [
-        "  train: 30/100 updates, 2/s, 28 s left",
-        "  train: 60/100 updates, 2/s, 16 s left",
-        "  train: 90/100 updates, 2/s, 4 s left",
+        "  train: 30/100 updates, 2.5/s, 28 s left",
+        "  train: 60/100 updates, 2.5/s, 16 s left",
+        "  train: 90/100 updates, 2.5/s, 4 s left",
+    ]
+
+
+def test_neither_compiling_nor_what_an_earlier_run_did_counts_in_the_rate(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(terminal, "monotonic", lambda: clock[0])
+    file, progress = written()
+    with progress.stage("train", 1000, "updates") as tick:
+        clock[0] = 60.0  # it compiled, and goes on from update 800
+        tick(820)
+        clock[0] = 72.0
+        tick(844)
+    assert file.getvalue().splitlines() == [
+        "  train: 820/1,000 updates",
+        "  train: 844/1,000 updates, 2/s, 78 s left",
     ]
 
 

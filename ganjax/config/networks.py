@@ -155,15 +155,13 @@ class ClassifierConfig:
       learning_rate: of Adam.
       batch_size: images per update, real and generated together.
       updates: updates of each classifier, the same in every arm.
-      ema_decay: per update, of the averaged weights that classifiers answer by, such as 0.99; 0 for
-        the last ones. Averaged ones are right more often and vary less, so that the interval may
-        become narrower than validation's choice, which it does not carry, is exact
-        (`experiments/averaging.py`).
+      ema_decay: per update, of the averaged weights that classifiers answer by, which are right
+        more often and vary less than the last ones (`experiments/averaging.py`); 0 for the last.
       evaluations: how many times, evenly spaced, validation looks (and may choose to stop).
       seeds: classifiers per candidate, with other initial weights and batches; their mean counts.
       ratios: parts of each batch that may be generated; 0 is always among them.
-      strengths: strengths of the classical policy; 0 is always among them. On small sets a
-        quarter or a half of the limits is best (`experiments/choice.py`).
+      strengths: strengths of the classical policy; 0 is always among them. On small sets an
+        eighth to a half of the limits is best (`experiments/choice.py`).
       learning_curve: also train on a quarter and on half of the real images, to say what a gain is
         worth in real images.
       flip: whether mirroring left and right keeps an image's label. Never assumed.
@@ -174,11 +172,11 @@ class ClassifierConfig:
     learning_rate: float = 1e-3
     batch_size: int = 64
     updates: int = 800
-    ema_decay: float = 0.0
+    ema_decay: float = 0.99
     evaluations: int = 10
     seeds: int = 2
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
-    strengths: tuple[float, ...] = (0.0, 0.25, 0.5)
+    strengths: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5)
     learning_curve: bool = True
     flip: bool = False
     precision: Precision = "auto"

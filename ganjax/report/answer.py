@@ -44,7 +44,8 @@ def answer(r: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "row": row,
     }
     if helps is None and verdict.get("replicates_to_tell"):
-        found["command"] = repeat(r.get("command") or "", verdict["replicates_to_tell"])
+        seed = (r.get("seed") or 0) + 1
+        found["command"] = repeat(r.get("command") or "", verdict["replicates_to_tell"], seed)
     if row:
         low, high = min(row["low"], 0), max(row["high"], gain)
         span = high - low  # room for the words beside the two lines, on a narrow screen too
@@ -107,8 +108,8 @@ def _advice(r: dict[str, Any], row: dict[str, Any]) -> list[str]:
         ]
     if needed:
         return [
-            f"Run the study again with {needed} replicates, and take that answer whatever it is: "
-            "repeating until one says yes is how false findings are made.",
+            f"Run a study of {needed} replicates on other draws, and take that answer whatever it "
+            "is: repeating until one says yes is how false findings are made.",
             "Until then, the simpler way is to leave the generated images out.",
         ]
     return [
@@ -117,8 +118,8 @@ def _advice(r: dict[str, Any], row: dict[str, Any]) -> list[str]:
     ]
 
 
-def repeat(command: str, replicates: int) -> str:
-    """Return a command with another number of replicates and another folder."""
+def repeat(command: str, replicates: int, seed: int) -> str:
+    """Return a command with another number of replicates, other draws and another folder."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -127,7 +128,7 @@ def repeat(command: str, replicates: int) -> str:
     words = [part for word in words for part in _option(word)]
     while words:
         word = words.pop(0)
-        if word in ("--replicates", "--out") and words:
+        if word in ("--replicates", "--seed", "--out") and words:
             value = words.pop(0)
             out = value if word == "--out" else out
         else:
@@ -135,11 +136,13 @@ def repeat(command: str, replicates: int) -> str:
     if not kept:
         return ""
     out = f"{out.rstrip('/')}-{replicates}"
-    return shlex.join([*kept, "--replicates", str(replicates), "--out", out])
+    new = ["--replicates", str(replicates), "--seed", str(seed), "--out", out]
+    return shlex.join([*kept, *new])
 
 
 def _option(word: str) -> list[str]:
-    return word.split("=", 1) if word.startswith(("--out=", "--replicates=")) else [word]
+    own = ("--out=", "--replicates=", "--seed=")
+    return word.split("=", 1) if word.startswith(own) else [word]
 
 
 def arms(r: dict[str, Any]) -> dict[str, Any] | None:

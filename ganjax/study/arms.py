@@ -1,16 +1,16 @@
 """What competes in a study, and how validation chooses: no images, no networks, only numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 WITHOUT, WITH = "classical", "both"
-"""The comparison named before any run: the best arm with generated images against the best without.
+"""The comparison named before any run: with generated images against the best without.
 
-An arm may choose what a simpler one of its side may (no transforms), so these two contain the
-choices of `real` and `generated`. No arm with generated images may leave them out: the question is
-what they bring."""
+The arm without chooses from what `real` may, too, so it is the best of both. The other one then has
+the same strength of the transforms, so that the two differ by nothing but the generated images; it
+may choose how many, but not leave them out: the question is what they bring."""
 
 ARMS = ("real", "classical", "generated", "both")
 
@@ -56,11 +56,7 @@ class Entry(NamedTuple):
 def line_up(
     ratios: Sequence[float], strengths: Sequence[float], *, unbalanced: bool = False
 ) -> tuple[tuple[Candidate, ...], dict[str, tuple[int, ...]]]:
-    """List the candidates, and which of them each arm may choose from.
-
-    `both` chooses from every ratio above 0 with every strength. `classical` chooses from as many
-    candidates, all without generated images, by trying more strengths: the better of many tries is
-    better than the better of few, and an arm must not win by having more of them.
+    """List the candidates, every ratio with every strength, and from which each arm may choose.
 
     Where classes differ in size, all but the first candidate draw them equally often: generated
     images are of all classes alike, and must not win by that alone.
@@ -74,8 +70,8 @@ def line_up(
       The candidates, and for each arm the indices of its own; where classes differ in size, also
       for `RESAMPLED`.
     """
+    without = [Candidate(0.0, s, unbalanced) for s in strengths]
     mixed = [Candidate(r, s, unbalanced) for r in ratios if r > 0 for s in strengths]
-    without = [Candidate(0.0, s, unbalanced) for s in _more(strengths, len(mixed))]
     as_it_is = Candidate(0.0, 0.0)
     candidates = tuple(dict.fromkeys([as_it_is, *without, *mixed]))
 
@@ -90,19 +86,6 @@ def line_up(
     return candidates, {
         arm: tuple(candidates.index(c) for c in dict.fromkeys(own)) for arm, own in arms.items()
     }
-
-
-def _more(strengths: Sequence[float], count: int) -> list[float]:
-    """Extend strengths to `count` of them: halve the mean step, then go on beyond the largest."""
-    step = strengths[-1] / (len(strengths) - 1) / 2
-    found = list(strengths)
-    k = 1
-    while len(found) < count:
-        strength = round(k * step, 6)
-        if strength not in found:
-            found.append(strength)
-        k += 1
-    return sorted(found)
 
 
 def learning_curve(
@@ -129,6 +112,29 @@ def learning_curve(
 def part_name(part: float) -> str:
     """Name a point of the learning curve, as "25% of the real images"."""
     return f"{part:.0%} of the real images"
+
+
+def choose_for_arms(
+    candidates: Sequence[Candidate], arms: Mapping[str, Sequence[int]], probability: np.ndarray
+) -> dict[str, int]:
+    """Choose each arm's candidate on validation, one for all replicates.
+
+    The strength of `WITHOUT` binds `WITH`. If each chose its own, the choices' errors, which all
+    replicates share, would be in their difference, and no interval carries them: a lucky choice of
+    one side looked like a gain.
+
+    Args:
+      candidates: all of them.
+      arms: the indices of each arm's own.
+      probability: as for `choose`.
+
+    Returns:
+      Each arm's candidate.
+    """
+    chosen = {arm: choose(own, probability) for arm, own in arms.items()}
+    strength = candidates[chosen[WITHOUT]].strength
+    alike = [i for i in arms[WITH] if candidates[i].strength == strength]
+    return chosen | {WITH: choose(alike, probability)}
 
 
 def choose(indices: Sequence[int], probability: np.ndarray) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from ganjax.config import Objective
 from ganjax.data.splits import Draw, SealedTest
 from ganjax.errors import UserError
-from ganjax.study.arms import ARMS, Entry, choose
+from ganjax.study.arms import ARMS, Entry, choose, choose_for_arms
 from ganjax.study.finalists import (
     choose_temperatures,
     drop_candidates,
@@ -50,18 +50,19 @@ class Choices(NamedTuple):
         return f"chosen on validation: {'; '.join(told)}"
 
 
-def refuse_earlier(learnt: Sequence[Learnt]) -> None:
+def refuse_earlier(contest: Contest, learnt: Sequence[Learnt]) -> None:
     """Refuse to go on with what an earlier version began.
 
     Args:
+      contest: what replicates share.
       learnt: what there is of a study that is not finished.
 
     Raises:
-      UserError: some of its replicates have chosen already, each for itself.
+      UserError: some of its replicates chose each for itself, or from other candidates.
     """
-    if not all(own.probability for own in learnt):
+    if any(len(own.probability) != len(contest.candidates) for own in learnt):
         raise UserError(
-            "this study was begun by an earlier version, which chose in each replicate alone: "
+            "this study was begun by an earlier version, which chose in another way: "
             "begin it again with a new --out"
         )
 
@@ -75,7 +76,7 @@ def choose_for_all(contest: Contest, learnt: Sequence[Learnt]) -> Choices:
     """
     probability = np.array([own.probability for own in learnt])
     return Choices(
-        {arm: choose(own, probability) for arm, own in contest.arms.items()},
+        choose_for_arms(contest.candidates, contest.arms, probability),
         {
             arm: choose(range(len(learnt[0].joint[arm]["tried"])), _probabilities(arm, learnt))
             for arm in joint_arms(contest.config)

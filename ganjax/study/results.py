@@ -169,8 +169,13 @@ def correctness(arm: str, records: Sequence[Record]) -> np.ndarray:
     return np.stack([(_predictions(arm, r) == r.labels).mean(axis=0) for r in records])
 
 
-def verdict(records: Sequence[Record], smallest_gain: float) -> dict[str, Any]:
+def verdict(records: Sequence[Record], smallest_gain: float, seed: int) -> dict[str, Any]:
     """Say in words whether generated images help: yes, no, or that this study cannot tell.
+
+    Args:
+      records: of the replicates.
+      smallest_gain: the least that is worth having.
+      seed: of the study's draws.
 
     Returns:
       A dict: `helps` (true, false, null), `text`, `details`, `smallest_gain`,
@@ -189,7 +194,7 @@ def verdict(records: Sequence[Record], smallest_gain: float) -> dict[str, Any]:
     return {
         "helps": helps,
         "text": f"{text}: {_gain_in_words(interval)}.",
-        "details": [*_reasons(helps, interval, smallest_gain, needed), *_preferred(records)],
+        "details": [*_reasons(helps, interval, smallest_gain, needed, seed), *_preferred(records)],
         "smallest_gain": smallest_gain,
         "replicates_to_tell": needed,
     }
@@ -197,14 +202,14 @@ def verdict(records: Sequence[Record], smallest_gain: float) -> dict[str, Any]:
 
 def _gain_in_words(interval: Interval) -> str:
     return (
-        f"the best arm with them scored {100 * interval.estimate:+.1f} points of accuracy against "
-        f"the best arm without ({interval.level:.0%} interval {100 * interval.low:+.1f} to "
+        f"with them, accuracy was {100 * interval.estimate:+.1f} points against the best arm "
+        f"without ({interval.level:.0%} interval {100 * interval.low:+.1f} to "
         f"{100 * interval.high:+.1f})"
     )
 
 
 def _reasons(
-    helps: bool | None, interval: Interval, smallest_gain: float, needed: int | None
+    helps: bool | None, interval: Interval, smallest_gain: float, needed: int | None, seed: int
 ) -> list[str]:
     gain = f"{100 * smallest_gain:.3g} point{'s' if smallest_gain != 0.01 else ''}"
     if helps and interval.estimate < smallest_gain:
@@ -218,8 +223,8 @@ def _reasons(
         return [room, "More replicates alone would not settle it: the test set is too small."]
     return [
         room,
-        f"If the difference stays what it is, about {needed} replicates would tell: "
-        f"--replicates {needed} with a new --out.",
+        f"If the difference stays what it is, about {needed} replicates of other draws would tell: "
+        f"--replicates {needed} --seed {seed + 1} with a new --out.",
     ]
 
 

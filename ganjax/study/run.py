@@ -153,7 +153,7 @@ def _train_all(
 ) -> list[Learnt]:
     """Train the replicates that are not, `size` at a time; return what all of them gave."""
     there = {own.number: _learnt(own) for own in replicates}
-    refuse_earlier([own for own in there.values() if own])
+    refuse_earlier(contest, [own for own in there.values() if own])
     waiting = [own for own in replicates if there[own.number] is None]
     size = size or max(1, at_once(len(waiting)))  # none may be waiting, all for their look
     for begin in range(0, len(waiting), size):

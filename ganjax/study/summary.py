@@ -67,7 +67,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Put together `results.json`; its fields are documented in the README."""
     config = contest.config
-    verdict = results.verdict(records, config.smallest_gain)
+    verdict = results.verdict(records, config.smallest_gain, config.seed)
     gain_is_worth = worth(
         records, fit_per_class=len(prepared.draws[0].fit) / len(prepared.pool.class_names)
     )
@@ -202,6 +202,7 @@ def _validation(contest: Contest, records: list[Record]) -> dict[str, Any]:
     return {
         "ratios": ratios,
         "strengths": strengths,
+        "one_strength": True,
         "accuracy": tables([record.validation for record in records]),
         "probability": tables([record.probability for record in records]),
     }

@@ -17,8 +17,8 @@ VERDICTS = {
     None: (
         0.012, -0.003, 0.027, 12,
         ["The interval leaves room both for no gain and for one of 1 point or more.",
-         "If the difference stays what it is, about 12 replicates would tell: "
-         "--replicates 12 with a new --out."],
+         "If the difference stays what it is, about 12 replicates of other draws would tell: "
+         "--replicates 12 --seed 1 with a new --out."],
     ),
 }  # fmt: skip
 TEXTS = {
@@ -46,8 +46,8 @@ def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None
         "calibration": make_calibration(replicates),
         "verdict": {
             "helps": helps,
-            "text": f"{TEXTS[helps]}: the best arm with them scored {100 * gain:+.1f} points of "
-            f"accuracy against the best arm without (95% interval {100 * low:+.1f} to "
+            "text": f"{TEXTS[helps]}: with them, accuracy was {100 * gain:+.1f} points "
+            f"against the best arm without (95% interval {100 * low:+.1f} to "
             f"{100 * high:+.1f}).",
             "details": details, "smallest_gain": 0.01, "replicates_to_tell": needed,
         },

@@ -72,13 +72,21 @@ def test_each_verdict_has_its_word_its_interval_and_its_advice(
 
 def test_cannot_tell_says_which_command_would(make_results):
     html = report.build(make_results(None))
-    assert "ganjax study digits --replicates 12 --out runs/digits-12" in html
+    assert "ganjax study digits --replicates 12 --seed 1 --out runs/digits-12" in html
 
 
 def test_without_enough_test_images_it_asks_for_more(make_results):
     results = make_results(None)
     results["verdict"]["replicates_to_tell"] = None
     assert "Collect more test images" in report.build(results)
+
+
+def test_it_says_that_both_arms_have_one_strength_where_they_do(make_results):
+    results = make_results(True)
+    said = "the two arms compared differ by the generated images alone"
+    assert said not in report.build(results)  # earlier versions let each choose its own
+    results["validation"]["one_strength"] = True
+    assert said in report.build(results)
 
 
 def test_help_names_the_mix_that_validation_chose(make_results):
@@ -257,10 +265,10 @@ def test_write_replaces_all_or_nothing(make_results, tmp_path):
 
 def test_a_command_is_repeated_with_other_replicates():
     command = "ganjax study folder:'my cats' --out=runs/a/ --replicates 5 --seed 3"
-    expected = "ganjax study 'folder:my cats' --seed 3 --replicates 9 --out runs/a-9"
-    assert answer.repeat(command, 9) == expected
-    assert answer.repeat("", 9) == ""
-    assert answer.repeat("an 'open quote", 9) == ""
+    expected = "ganjax study 'folder:my cats' --replicates 9 --seed 4 --out runs/a-9"
+    assert answer.repeat(command, 9, 4) == expected
+    assert answer.repeat("", 9, 4) == ""
+    assert answer.repeat("an 'open quote", 9, 4) == ""
 
 
 @pytest.mark.parametrize(

@@ -158,16 +158,16 @@ def test_corrected_p_values_are_small_only_where_arms_differ():
 
 
 def test_a_large_gain_is_said_to_help():
-    found = results.verdict(make_records(gain=0.15), 0.01)
+    found = results.verdict(make_records(gain=0.15), 0.01, 0)
     assert found["helps"] is True
-    assert found["text"].startswith("Generated images help: the best arm with them scored +")
+    assert found["text"].startswith("Generated images help: with them, accuracy was +")
     assert "95% interval" in found["text"]
     assert found["details"] == ["The whole interval lies above zero."]
     assert found["replicates_to_tell"] is None
 
 
 def test_a_real_gain_below_the_smallest_one_worth_having_is_said_to_be_small():
-    found = results.verdict(make_records(gain=0.05, images=3000), 0.2)
+    found = results.verdict(make_records(gain=0.05, images=3000), 0.2, 0)
     assert found["helps"] is True
     assert found["details"] == [
         "The gain is real but smaller than 20 points, the least you said is worth having."
@@ -176,7 +176,7 @@ def test_a_real_gain_below_the_smallest_one_worth_having_is_said_to_be_small():
 
 @pytest.mark.parametrize("gain", [0.0, -0.15])
 def test_no_gain_or_a_loss_is_said_not_to_help(gain):
-    found = results.verdict(make_records(gain=gain, images=4000), 0.01)
+    found = results.verdict(make_records(gain=gain, images=4000), 0.01, 0)
     assert found["helps"] is False
     assert found["text"].startswith("Generated images do not help: ")
     assert found["details"] == [
@@ -187,7 +187,7 @@ def test_no_gain_or_a_loss_is_said_not_to_help(gain):
 
 def test_a_noisy_study_cannot_tell_and_says_how_many_replicates_would():
     found = results.verdict(
-        make_records(gain=0.04, spread=0.06, replicates=3, images=4000, seed=2), 0.01
+        make_records(gain=0.04, spread=0.06, replicates=3, images=4000, seed=2), 0.01, seed=6
     )
     assert found["helps"] is None
     assert found["text"].startswith("This study cannot tell whether generated images help: ")
@@ -196,7 +196,7 @@ def test_a_noisy_study_cannot_tell_and_says_how_many_replicates_would():
     assert found["details"][0] == (
         "The interval leaves room both for no gain and for one of 1 point or more."
     )
-    assert f"--replicates {needed} with a new --out" in found["details"][1]
+    assert f"--replicates {needed} --seed 7 with a new --out" in found["details"][1]
 
 
 def test_a_small_test_set_cannot_tell_and_says_that_replicates_would_not_settle_it():
@@ -205,7 +205,7 @@ def test_a_small_test_set_cannot_tell_and_says_that_replicates_would_not_settle_
         record.predictions[ARMS.index("both")] = record.predictions[ARMS.index("classical")]
         record.predictions[ARMS.index("both")][:, 0] = record.labels[0]
         record.predictions[ARMS.index("classical")][:, 0] = (record.labels[0] + 1) % CLASSES
-    found = results.verdict(records, 0.01)
+    found = results.verdict(records, 0.01, 0)
     assert found["helps"] is None
     assert found["replicates_to_tell"] is None
     assert "the test set is too small" in found["details"][1]
@@ -215,7 +215,7 @@ def test_the_verdict_follows_from_the_decisive_interval():
     for gain in (-0.05, 0.0, 0.01, 0.02, 0.1):
         for images in (100, 1500):
             records = make_records(gain=gain, images=images, spread=0.005)
-            helps = results.verdict(records, 0.01)["helps"]
+            helps = results.verdict(records, 0.01, 0)["helps"]
             row = results.comparisons(records)[0]
             expected = True if row["low"] > 0 else False if row["high"] < 0.01 else None
             assert helps is expected
@@ -223,12 +223,13 @@ def test_the_verdict_follows_from_the_decisive_interval():
 
 def test_the_verdict_tells_where_validation_was_surer_without_generated_images():
     records = make_records()
-    assert not any("left them out" in told for told in results.verdict(records, 0.01)["details"])
+    details = results.verdict(records, 0.01, 0)["details"]
+    assert not any("left them out" in told for told in details)
     surer = [
         dataclasses.replace(own, entries={**own.entries, "classical": Entry(1, 10, 0.9, sure)})
         for own, sure in zip(records, (0.31, 0.29, 0.35, 0.35, 0.35), strict=True)
     ]
-    assert results.verdict(surer, 0.01)["details"][-1] == (
+    assert results.verdict(surer, 0.01, 0)["details"][-1] == (
         "The validation images alone would have left them out: there the right class got 33.0 % of "
         "the probability without them, 30.0 % with them."
     )
