@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.study_fashion_mnist import DRAWS
 from experiments.tables import RESULTS
 from ganjax import environment, recipe
 from ganjax.config import ClassifierConfig, StudyConfig
@@ -40,13 +41,8 @@ from ganjax.training.updates import averaged
 from ganjax.typing import Array, Variables
 
 FILE = RESULTS / "averaging.json"
-DRAWS: dict[str, dict[str, Any]] = {
-    "10": {"per_class": 10, "replicates": 8},
-    "100": {"per_class": 100, "replicates": 8},
-    "500": {"per_class": 500},
-    "tail": {"per_class": 500, "imbalance": 100.0},
-}
-"""As in experiments/study_fashion_mnist.py."""
+DRAWN = ("per_class", "replicates", "seed", "imbalance")
+"""Of a study's configuration, what its draws depend on."""
 
 DECAYS = (0.0, 0.98, 0.99)
 RATIOS = (0.0, 0.25)
@@ -66,8 +62,7 @@ def main() -> None:
     environment.use_compilation_cache()
     found = json.loads(FILE.read_text()) if FILE.exists() else {"rows": []}
     for name in args.only:
-        config = StudyConfig("tfds:fashion_mnist", data_dir=args.data_dir, **DRAWS[name])
-        right = compared(config, args.runs / f"fashion-{name}")
+        right = compared(args.runs / f"fashion-{name}", args.data_dir)
         found["rows"] = [row for row in found["rows"] if row["draw"] != name]
         found["rows"] += [{"draw": name, "draws": right.shape[0], **row} for row in rows(right)]
         found["command"] = "python -m experiments.averaging --data-dir ~/tensorflow_datasets"
@@ -91,11 +86,13 @@ def rows(right: np.ndarray) -> Iterator[dict[str, Any]]:
         }
 
 
-def compared(config: StudyConfig, run: Path) -> np.ndarray:
+def compared(run: Path, data_dir: str) -> np.ndarray:
     """Return accuracies in percent, float `[draws, ratios, decays]`, classes weighed alike."""
-    assert config.data_dir
+    stored = json.loads((run / "config.json").read_text())
+    drawn = {name: stored[name] for name in DRAWN}
+    config = StudyConfig(stored["source"], data_dir=data_dir, **drawn)
     train = loader.at_network_size(
-        sources.load(config.source, data_dir=config.data_dir)
+        sources.load(config.source, data_dir=data_dir)
     ).train  # the test split is never read
     found = []
     for number, draw in enumerate(prepare(config, None, None, True, Silent()).draws):

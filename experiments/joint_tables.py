@@ -17,7 +17,7 @@ STUDIES = {
 LAST_WEIGHTS = (
     "(1) The arm answered by averaged weights, the classifier alone by its last ones. Averaging "
     'may be worth most of a point (see "How to trust the verdict"), so a difference no larger '
-    "may be its work: to be measured again with `--classifier.ema-decay 0.99`."
+    "may be its work: to be measured again, now that both do."
 )
 
 
