@@ -23,6 +23,7 @@ from ganjax.metrics.neighbours import Nearest, nearest
 from ganjax.metrics.sliced import sliced_wasserstein
 from ganjax.metrics.statistics import (
     Interval,
+    against_all,
     crossed_interval,
     decide,
     half_width,
@@ -43,6 +44,7 @@ __all__ = [
     "Reliability",
     "TooFewImagesError",
     "accuracy",
+    "against_all",
     "authenticity",
     "balanced_accuracy",
     "by_class",

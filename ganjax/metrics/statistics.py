@@ -16,7 +16,7 @@ another replicate would give on these test images, and covers the true differenc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -129,6 +129,27 @@ def crossed_interval(
     )
 
 
+def against_all(chosen: Interval, rivals: Sequence[Interval]) -> Interval:
+    """Return the interval of an arm minus the best of several rivals, whichever that is.
+
+    The arm is better than the best of them only if it is better than each: its gain lies above 0
+    where every interval does, at the same level, however many there are (an intersection-union
+    test). And it is at most the gain against any one rival, provided that the test images did not
+    choose that one. So the lower end is the lowest of all, the upper end that of the chosen one.
+
+    Args:
+      chosen: against the rival that was chosen, without the test images.
+      rivals: against each of them.
+
+    Returns:
+      `chosen`, with that lower end.
+
+    References:
+      Berger (1982), Technometrics 24(4).
+    """
+    return replace(chosen, low=min(own.low for own in (chosen, *rivals)))
+
+
 def half_width(interval: Interval, replicates: int) -> float:
     """Half the width to expect of the same study with another number of replicates.
 
@@ -148,7 +169,11 @@ def half_width(interval: Interval, replicates: int) -> float:
 
 
 def replicates_to_tell(
-    interval: Interval, *, smallest_gain: float = 0.01, most: int = 1000
+    interval: Interval,
+    rivals: Sequence[Interval] = (),
+    *,
+    smallest_gain: float = 0.01,
+    most: int = 1000,
 ) -> int | None:
     """How many replicates would turn "cannot tell" into an answer, if the estimate stayed.
 
@@ -156,6 +181,7 @@ def replicates_to_tell(
 
     Args:
       interval: what was measured.
+      rivals: as for `against_all`, if each of them is to be beaten.
       smallest_gain: as in `decide`.
       most: the largest number to consider.
 
@@ -168,9 +194,13 @@ def replicates_to_tell(
     """
     _check_gain(smallest_gain)
     replicates = np.arange(2, most + 1)
-    widths, _ = _half_width(interval, replicates, interval.level)
-    helps = interval.estimate - widths > 0
-    does_not = interval.estimate + widths < smallest_gain
+
+    def widths(own: Interval) -> Floats:
+        return _half_width(own, replicates, own.level)[0]
+
+    above = [own.estimate - widths(own) > 0 for own in (interval, *rivals)]
+    helps = np.all(above, axis=0)
+    does_not = interval.estimate + widths(interval) < smallest_gain
     tells = np.flatnonzero(helps | does_not)
     return int(replicates[tells[0]]) if tells.size else None
 

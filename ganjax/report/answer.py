@@ -112,6 +112,11 @@ def _advice(r: dict[str, Any], row: dict[str, Any]) -> list[str]:
             "is: repeating until one says yes is how false findings are made.",
             "Until then, the simpler way is to leave the generated images out.",
         ]
+    if any(rival["difference"] <= 0 for rival in row.get("rivals") or []):
+        return [
+            "Leave the generated images out: another strength of the classical transforms did as "
+            "well without them.",
+        ]
     return [
         "Collect more test images: with these, no number of replicates would settle it.",
         "Until then, the simpler way is to leave the generated images out.",
@@ -181,20 +186,27 @@ def comparisons(r: dict[str, Any], metric: str) -> dict[str, Any] | None:
     found = [row for row in r.get("comparisons") or [] if row["metric"] == metric]
     if not found:
         return None
-    low, high = min(row["low"] for row in found), max(row["high"] for row in found)
+    rivals = [{**rival, "arm": row["arm"]} for row in found for rival in row.get("rivals") or []]
+    every = [*found, *rivals]
+    low, high = min(row["low"] for row in every), max(row["high"] for row in every)
     axis = plots.scale(min(low, 0), max(high, 0), points, count=6, pad=0.05, least=0.001)
-    rows = [
-        Row(
-            f"{title(row['arm'])} − {title(row['baseline'])}",
+
+    def line(row: dict[str, Any], against: str, note: str) -> Row:
+        return Row(
+            f"{title(row['arm'])} − {against}",
             (f"{points(row['difference'])} ({points(row['low'])} to {points(row['high'])})",),
             (Mark(axis.at(row["difference"]), axis.at(row["low"]), axis.at(row["high"]),
                   colour(row["arm"])),),
             strong=bool(row.get("decisive")),
-            note=DECISIVE if row.get("decisive") else _corrected(row),
-        )
+            note=note,
+        )  # fmt: skip
+
+    rows = [
+        line(row, title(row["baseline"]), DECISIVE if row.get("decisive") else _corrected(row))
         for row in found
-    ]  # fmt: skip
+    ]
     return {
+        "rivals": [line(row, row["baseline"].partition(", ")[2], "") for row in rivals],
         "corrected": any("p_value_holm" in row for row in found),
         "metric": METRICS[metric], "axis": axis, "zero": axis.at(0), "level": found[0]["level"],
         "decisive": [row for row in rows if row.strong],

@@ -261,7 +261,6 @@ def validation(r: dict[str, Any]) -> dict[str, Any] | None:
         "rows": rows,
         "extra": bool(extra),
         "once": bool(block.get("probability")),
-        "one_strength": bool(block.get("one_strength")),
     }
 
 

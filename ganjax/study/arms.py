@@ -1,21 +1,24 @@
 """What competes in a study, and how validation chooses: no images, no networks, only numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 WITHOUT, WITH = "classical", "both"
-"""The comparison named before any run: with generated images against the best without.
+"""The comparison named before any run: the best arm with generated images against the best without.
 
-The arm without chooses from what `real` may, too, so it is the best of both. The other one then has
-the same strength of the transforms, so that the two differ by nothing but the generated images; it
-may choose how many, but not leave them out: the question is what they bring."""
+An arm may choose what a simpler one of its side may (no transforms), so these two contain the
+choices of `real` and `generated`. No arm with generated images may leave them out: the question is
+what they bring."""
 
 ARMS = ("real", "classical", "generated", "both")
 
 RESAMPLED = "class-balanced resampling"
 """An entry of unbalanced studies beside the arms: that alone, to compare with."""
+
+RIVAL = "without generated images, strength "
+"""How the names of `rivals` begin."""
 
 PARTS = (0.25, 0.5, 1.0)
 """Parts of the real images that the learning curve is drawn through."""
@@ -88,6 +91,30 @@ def line_up(
     }
 
 
+def rivals(candidates: Sequence[Candidate], own: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Name every way to train without generated images, for each to be judged on the test set.
+
+    The arm with them helps if it beats every one of these. To beat the one that validation chose is
+    not enough: that may be a poor choice, for all replicates alike, which no interval carries. A
+    test of each at level alpha is one of all at level alpha, whatever validation chose (the
+    intersection-union test, Berger 1982), and nothing is chosen on the test set.
+
+    Args:
+      candidates: all of them.
+      own: the indices of those that `WITHOUT` may choose from.
+
+    Returns:
+      One index for each, under a name that begins with `RIVAL`.
+    """
+    unequal = len({candidates[i].balanced for i in own}) > 1
+
+    def name(candidate: Candidate) -> str:
+        drawn = ", classes as they are" if unequal and not candidate.balanced else ""
+        return f"{RIVAL}{candidate.strength:g}{drawn}"
+
+    return {name(candidates[i]): (i,) for i in own}
+
+
 def learning_curve(
     candidates: tuple[Candidate, ...], strengths: Sequence[float]
 ) -> tuple[tuple[Candidate, ...], dict[str, tuple[int, ...]]]:
@@ -114,27 +141,9 @@ def part_name(part: float) -> str:
     return f"{part:.0%} of the real images"
 
 
-def choose_for_arms(
-    candidates: Sequence[Candidate], arms: Mapping[str, Sequence[int]], probability: np.ndarray
-) -> dict[str, int]:
-    """Choose each arm's candidate on validation, one for all replicates.
-
-    The strength of `WITHOUT` binds `WITH`. If each chose its own, the choices' errors, which all
-    replicates share, would be in their difference, and no interval carries them: a lucky choice of
-    one side looked like a gain.
-
-    Args:
-      candidates: all of them.
-      arms: the indices of each arm's own.
-      probability: as for `choose`.
-
-    Returns:
-      Each arm's candidate.
-    """
-    chosen = {arm: choose(own, probability) for arm, own in arms.items()}
-    strength = candidates[chosen[WITHOUT]].strength
-    alike = [i for i in arms[WITH] if candidates[i].strength == strength]
-    return chosen | {WITH: choose(alike, probability)}
+def only_measured(name: str) -> bool:
+    """Whether an entry is one that arms are measured by: of the learning curve, or a rival."""
+    return name.startswith(RIVAL) or name in map(part_name, PARTS)
 
 
 def choose(indices: Sequence[int], probability: np.ndarray) -> int:

@@ -19,7 +19,7 @@ from ganjax.data.dataset import Dataset
 from ganjax.data.splits import SealedTest
 from ganjax.errors import UserError
 from ganjax.metrics import reliability
-from ganjax.study.arms import PARTS, Candidate, Entry, part_name
+from ganjax.study.arms import Candidate, Entry, only_measured
 from ganjax.study.competition import Competition
 from ganjax.synthesis.classifiers import Described, Kept, leave_classifiers
 from ganjax.synthesis.classifying import Answer, choose_temperature, in_batches, pooled
@@ -122,10 +122,11 @@ def _of(best: Variables, candidate: int) -> Variables:
 
 def choose_temperatures(arms: Mapping[str, Finalist], validation: Dataset) -> dict[str, float]:
     """Choose each arm's temperature on the validation part."""
-    return {
-        arm: choose_temperature(own.answer, validation.images, validation.labels)
-        for arm, own in arms.items()
+    found = {
+        answer: choose_temperature(answer, validation.images, validation.labels)
+        for answer in {own.answer for own in arms.values()}
     }
+    return {arm: found[own.answer] for arm, own in arms.items()}
 
 
 def keep(
@@ -134,12 +135,11 @@ def keep(
     arms: Mapping[str, Finalist],
     temperatures: Mapping[str, float],
 ) -> None:
-    """Write the classifiers of all arms into a replicate's folder; not the learning curve's."""
-    curve = set(map(part_name, PARTS))
+    """Write the classifiers of all arms into a replicate's folder; not those only measured by."""
     kept = {
         arm: Kept(own.variables, temperatures[arm], own.facts, own.folder)
         for arm, own in arms.items()
-        if arm not in curve
+        if not only_measured(arm)
     }
     leave_classifiers(folder, described, kept)
 
@@ -150,7 +150,7 @@ def look(
     sealed: SealedTest,
     replicate: int,
 ) -> Look:
-    """Open the sealed test for the chosen classifiers, and for nothing else.
+    """Open the sealed test for the chosen classifiers and their rivals, and for nothing else.
 
     Args:
       arms: who is judged; all with as many seeds, or with one, which then counts for all.

@@ -13,7 +13,7 @@ import numpy as np
 from ganjax.config import Objective
 from ganjax.data.splits import Draw, SealedTest
 from ganjax.errors import UserError
-from ganjax.study.arms import ARMS, Entry, choose, choose_for_arms
+from ganjax.study.arms import ARMS, Entry, choose
 from ganjax.study.finalists import (
     choose_temperatures,
     drop_candidates,
@@ -76,7 +76,7 @@ def choose_for_all(contest: Contest, learnt: Sequence[Learnt]) -> Choices:
     """
     probability = np.array([own.probability for own in learnt])
     return Choices(
-        choose_for_arms(contest.candidates, contest.arms, probability),
+        {arm: choose(own, probability) for arm, own in contest.arms.items()},
         {
             arm: choose(range(len(learnt[0].joint[arm]["tried"])), _probabilities(arm, learnt))
             for arm in joint_arms(contest.config)

@@ -1,6 +1,6 @@
 """From the records of replicates to `results.json`: accuracies, intervals, the verdict in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ganjax.metrics import (
     Interval,
+    against_all,
     class_accuracy,
     confusion_matrix,
     crossed_interval,
@@ -16,7 +17,7 @@ from ganjax.metrics import (
     p_value,
     replicates_to_tell,
 )
-from ganjax.study.arms import ARMS, WITH, WITHOUT, Candidate
+from ganjax.study.arms import ARMS, RIVAL, WITH, WITHOUT, Candidate
 from ganjax.study.record import Record
 
 SCHEMA = 1
@@ -133,18 +134,18 @@ def comparisons(records: Sequence[Record]) -> list[dict[str, Any]]:
     rows, p_values = [], []
     for metric in METRICS:
         for arm, baseline in pairs:
-            interval = difference(arm, baseline, records, balanced=metric == "balanced_accuracy")
             decisive = (arm, baseline, metric) == (WITH, WITHOUT, "test_accuracy")
-            if not decisive:
+            if decisive:
+                interval = gain(records)
+            else:
+                interval = difference(arm, baseline, records, balanced=metric != "test_accuracy")
                 p_values.append(p_value(interval))
             rows.append(
                 {
                     "arm": arm,
                     "baseline": baseline,
                     "metric": metric,
-                    "difference": interval.estimate,
-                    "low": interval.low,
-                    "high": interval.high,
+                    **_in_numbers(interval),
                     "level": interval.level,
                     "decisive": decisive,
                 }
@@ -153,7 +154,35 @@ def comparisons(records: Sequence[Record]) -> list[dict[str, Any]]:
     for row in rows:
         if not row["decisive"]:
             row["p_value_holm"] = float(next(corrected))
+    rows[0]["rivals"] = [
+        {"baseline": name, **_in_numbers(own)} for name, own in against_rivals(records).items()
+    ]
     return rows
+
+
+def _in_numbers(interval: Interval) -> dict[str, float]:
+    return {"difference": interval.estimate, "low": interval.low, "high": interval.high}
+
+
+def gain(records: Sequence[Record]) -> Interval:
+    """Return what the verdict rests on: accuracy with generated images minus the best without.
+
+    The estimate is against what validation chose without them, and the interval holds against the
+    best of all that was tried without them.
+    """
+    return against_all(difference(WITH, WITHOUT, records), tuple(against_rivals(records).values()))
+
+
+def against_rivals(records: Sequence[Record]) -> dict[str, Interval]:
+    """Return the interval against each way to train without generated images, by its name.
+
+    Records of earlier versions name none: there what validation chose was the only one.
+    """
+    return {
+        name: difference(WITH, name, records)
+        for name in records[0].entries
+        if name.startswith(RIVAL)
+    }
 
 
 def difference(
@@ -181,11 +210,11 @@ def verdict(records: Sequence[Record], smallest_gain: float, seed: int) -> dict[
       A dict: `helps` (true, false, null), `text`, `details`, `smallest_gain`,
       `replicates_to_tell`.
     """
-    interval = difference(WITH, WITHOUT, records)
+    interval, rivals = gain(records), against_rivals(records)
     helps = decide(interval, smallest_gain=smallest_gain)
     needed = None
     if helps is None:
-        needed = replicates_to_tell(interval, smallest_gain=smallest_gain)
+        needed = replicates_to_tell(interval, tuple(rivals.values()), smallest_gain=smallest_gain)
     text = {
         True: "Generated images help",
         False: "Generated images do not help",
@@ -194,7 +223,11 @@ def verdict(records: Sequence[Record], smallest_gain: float, seed: int) -> dict[
     return {
         "helps": helps,
         "text": f"{text}: {_gain_in_words(interval)}.",
-        "details": [*_reasons(helps, interval, smallest_gain, needed, seed), *_preferred(records)],
+        "details": [
+            *_reasons(helps, interval, rivals, smallest_gain, needed, seed),
+            *_lowest(interval, difference(WITH, WITHOUT, records), rivals),
+            *_preferred(records),
+        ],
         "smallest_gain": smallest_gain,
         "replicates_to_tell": needed,
     }
@@ -202,14 +235,19 @@ def verdict(records: Sequence[Record], smallest_gain: float, seed: int) -> dict[
 
 def _gain_in_words(interval: Interval) -> str:
     return (
-        f"with them, accuracy was {100 * interval.estimate:+.1f} points against the best arm "
-        f"without ({interval.level:.0%} interval {100 * interval.low:+.1f} to "
+        f"the best arm with them scored {100 * interval.estimate:+.1f} points of accuracy against "
+        f"the best arm without ({interval.level:.0%} interval {100 * interval.low:+.1f} to "
         f"{100 * interval.high:+.1f})"
     )
 
 
 def _reasons(
-    helps: bool | None, interval: Interval, smallest_gain: float, needed: int | None, seed: int
+    helps: bool | None,
+    interval: Interval,
+    rivals: Mapping[str, Interval],
+    smallest_gain: float,
+    needed: int | None,
+    seed: int,
 ) -> list[str]:
     gain = f"{100 * smallest_gain:.3g} point{'s' if smallest_gain != 0.01 else ''}"
     if helps and interval.estimate < smallest_gain:
@@ -219,12 +257,32 @@ def _reasons(
     if helps is False:
         return [f"The whole interval lies below {gain}, the smallest gain counted as worth having."]
     room = f"The interval leaves room both for no gain and for one of {gain} or more."
+    if needed is None and any(own.estimate <= 0 for own in rivals.values()):
+        return [
+            room,
+            "More replicates would not settle it if the differences stay what they are: without "
+            "them another strength did as well.",
+        ]
     if needed is None:
         return [room, "More replicates alone would not settle it: the test set is too small."]
     return [
         room,
         f"If the difference stays what it is, about {needed} replicates of other draws would tell: "
         f"--replicates {needed} --seed {seed + 1} with a new --out.",
+    ]
+
+
+def _lowest(interval: Interval, chosen: Interval, rivals: Mapping[str, Interval]) -> list[str]:
+    """Say so where what validation chose is not the hardest to beat."""
+    if interval.low == chosen.low:
+        return []
+    name = min(rivals, key=lambda name: rivals[name].low)
+    own = rivals[name]
+    return [
+        f"The lower end is that against strength {name.removeprefix(RIVAL)}, the hardest to beat "
+        f"without generated images ({100 * own.estimate:+.1f}, "
+        f"{100 * own.low:+.1f} to {100 * own.high:+.1f}); against what validation chose it is "
+        f"{100 * chosen.low:+.1f}."
     ]
 
 

@@ -193,6 +193,7 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
     classes = len(fit.class_names)
     c = config.classifier
     candidates, own = arms.line_up(c.ratios, c.strengths, unbalanced=config.imbalance > 1)
+    own |= arms.rivals(candidates, own[arms.WITHOUT])
     if c.learning_curve:
         candidates, curve = arms.learning_curve(candidates, c.strengths)
         own |= curve

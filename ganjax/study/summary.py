@@ -202,7 +202,6 @@ def _validation(contest: Contest, records: list[Record]) -> dict[str, Any]:
     return {
         "ratios": ratios,
         "strengths": strengths,
-        "one_strength": True,
         "accuracy": tables([record.validation for record in records]),
         "probability": tables([record.probability for record in records]),
     }

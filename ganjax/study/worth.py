@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ganjax.metrics import Interval, crossed_interval
-from ganjax.study.arms import PARTS, WITH, WITHOUT, part_name
+from ganjax.study.arms import PARTS, part_name
 from ganjax.study.record import Record
-from ganjax.study.results import correctness, difference
+from ganjax.study.results import correctness, gain
 
 MOST_TIMES = 100
 """Times the images there are, up to which the curve is followed."""
@@ -39,14 +39,14 @@ def worth(records: Sequence[Record], *, fit_per_class: float) -> dict[str, Any] 
         return None
     right = np.stack([correctness(part_name(part), records) for part in PARTS])
     slope = crossed_interval(_per_doubling(right))
-    gain = difference(WITH, WITHOUT, records)
+    found = gain(records)
     more = {
-        "estimate": _more(fit_per_class, gain.estimate, slope.estimate),
-        "low": _more(fit_per_class, gain.low, slope.high),
-        "high": _more(fit_per_class, gain.high, slope.low),
+        "estimate": _more(fit_per_class, found.estimate, slope.estimate),
+        "low": _more(fit_per_class, found.low, slope.high),
+        "high": _more(fit_per_class, found.high, slope.low),
     }
     return {
-        "text": _in_words(more, slope, gain),
+        "text": _in_words(more, slope, found),
         "points": [
             {"part": part, "images": round(fit_per_class * part, 1), "accuracy": float(own.mean())}
             for part, own in zip(PARTS, right, strict=True)

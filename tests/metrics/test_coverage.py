@@ -8,12 +8,14 @@ with normal a (the replicate's luck), b (how easy the image is, for every arm an
 this arm) and e (for this network); so an arm's true accuracy is known exactly.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import ndtri
 
-from ganjax.metrics import crossed_interval, decide, statistics
+from ganjax.metrics import Interval, against_all, crossed_interval, decide, statistics
 
 STUDIES = 2000
 IMAGE, ARM_IMAGE, NETWORK = 1.0, 0.3, 0.5
@@ -124,53 +126,94 @@ def test_coverage_of_balanced_accuracy(replicates, spread):
     assert 0.92 <= coverage(0, replicates, 360, spread, classes=tailed, gain=0.01)[0] <= 0.98
 
 
-STRENGTHS, RATIOS = np.array([-0.01, 0.0, -0.005, -0.02]), 2
-"""What four strengths of the transforms are worth, in accuracy; and how many ratios there are."""
+WITHOUT = np.array([-0.01, 0.0, -0.003, -0.015])
+"""What four strengths of the transforms are worth without generated images, in accuracy."""
+
+WITH = {
+    "nothing changes": np.tile(WITHOUT, 2),
+    "transforms matter no more": np.zeros(8),
+    "transforms matter half as much": np.append(WITHOUT / 2, WITHOUT / 2 - 0.005),
+}
+"""And with two parts of them, where they are worth nothing beside the best strength without."""
 
 
-def _study_without_effect(rng, spread, *, bound=True, replicates=8, images=1000, held_out=120):
-    """Choose once for all replicates, by accuracy, where generated images bring nothing.
+class Verdicts(NamedTuple):
+    """How a simulated study is answered.
+
+    Attributes:
+      all: as studies are: each side's choice compared, and every strength without to be beaten.
+      chosen: only the one that validation chose to be beaten.
+      bound: that, with its strength on both sides.
+      truth: the side with generated images as it was chosen, minus the best without.
+    """
+
+    all: Interval
+    chosen: Interval
+    bound: Interval
+    truth: float
+
+
+def _study(rng, gains, spread, *, replicates=8, images=4000, held_out=120):
+    """Let each side choose once for all replicates, by accuracy on their validation parts.
 
     Args:
       rng: a NumPy generator.
+      gains: what candidates with generated images are worth, `[ratios * strengths]`.
       spread: as in `simulate`.
-      bound: whether the strength that is best without generated images binds the side with them,
-        as in a study; else that side chooses its own.
-      replicates: each with networks of its own.
+      replicates: each with networks of its own, and a validation part.
       images: of the test set.
-      held_out: of each replicate's validation part, all replicates' being others.
+      held_out: of a validation part.
     """
-    accuracies = 0.85 + np.tile(STRENGTHS, 1 + RATIOS)
+    accuracies = np.concatenate([WITHOUT, gains])
     known = replicates * held_out
-    recognised = simulate(rng, (1, replicates, known + images), accuracies, spread=spread)
-    recognised = recognised.astype(np.float64).reshape(1 + RATIOS, len(STRENGTHS), replicates, -1)
-    parts = recognised[..., :known].reshape(*recognised.shape[:3], replicates, held_out)
-    validated = np.einsum("gsrri->gs", parts)  # each replicate's classifiers by its own part
+    recognised = simulate(rng, (1, replicates, known + images), 0.85 + accuracies, spread=spread)
+    recognised = recognised[:, 0].astype(np.float32)
+    parts = recognised[..., :known].reshape(len(accuracies), replicates, replicates, held_out)
+    validated = np.einsum("arri->a", parts)  # each replicate's classifiers by its own part
     tested = recognised[..., known:]
-    strength = validated[0].argmax()
-    without = tested[0, strength]
-    if bound:
-        own = tested[1 + validated[1:, strength].argmax(), strength]
-    else:
-        own = tested[1:].reshape(-1, replicates, images)[validated[1:].argmax()]
-    return crossed_interval(own - without)
+
+    strengths = len(WITHOUT)
+    strength = validated[:strengths].argmax()
+    own = strengths + validated[strengths:].argmax()
+    alike = np.arange(strengths + strength, len(accuracies), strengths)
+    bound = alike[validated[alike].argmax()]
+    rivals = [crossed_interval(tested[own] - tested[i]) for i in range(strengths)]
+    chosen = rivals[strength]
+    return Verdicts(
+        all=against_all(chosen, rivals),
+        chosen=chosen,
+        bound=crossed_interval(tested[bound] - tested[strength]),
+        truth=accuracies[own] - WITHOUT.max(),
+    )
 
 
-def _share_that_helps(spread, *, studies=400, **how):
+MOST = 0.025 + 2 * np.sqrt(0.025 * 0.975 / 200)
+"""The share of 200 studies that may be wrong on one side, by chance too."""
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.01])
+@pytest.mark.parametrize("what", list(WITH))
+def test_without_an_effect_hardly_any_study_says_helps(what, spread):
     rng = np.random.default_rng(0)
-    found = [decide(_study_without_effect(rng, spread, **how)) is True for _ in range(studies)]
-    return np.mean(found), 0.025 + 2 * np.sqrt(0.025 * 0.975 / studies)
+    found = [_study(rng, WITH[what], spread) for _ in range(200)]
+    assert np.mean([decide(own.all) is True for own in found]) <= MOST
+    # If what validation chose were the only rival, too many would: this simulation can tell
+    assert np.mean([decide(own.chosen) is True for own in found]) > 2 * MOST - 0.025
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.01, 0.03])
-def test_without_an_effect_hardly_any_study_says_helps(spread):
-    share, most = _share_that_helps(spread)
-    assert share <= most
+def test_to_bind_both_sides_to_one_strength_would_not_do():
+    rng = np.random.default_rng(0)
+    found = [_study(rng, WITH["transforms matter no more"], 0.0) for _ in range(200)]
+    assert np.mean([decide(own.bound) is True for own in found]) > 2 * MOST
 
 
-def test_if_each_side_chose_its_own_strength_too_many_would():
-    share, most = _share_that_helps(0.0, bound=False, images=4000, studies=200)
-    assert share > 2 * most  # so this simulation can tell a wrong choice
+@pytest.mark.parametrize("gain", [0.0, 0.01])
+@pytest.mark.parametrize("spread", [0.0, 0.01])
+def test_the_interval_holds_the_gain_against_the_best_without(gain, spread):
+    rng = np.random.default_rng(0)
+    found = [_study(rng, WITH["nothing changes"] + gain, spread) for _ in range(200)]
+    assert np.mean([own.all.low > own.truth + 1e-9 for own in found]) <= MOST
+    assert np.mean([own.all.high < own.truth - 1e-9 for own in found]) <= MOST
 
 
 def test_a_large_effect_is_found():

@@ -8,6 +8,7 @@ from scipy import stats
 
 from ganjax.errors import UserError
 from ganjax.metrics import (
+    against_all,
     crossed_interval,
     decide,
     half_width,
@@ -253,3 +254,22 @@ def test_holm_by_hand():
     assert holm([]).shape == (0,)
     with pytest.raises(UserError, match=r"in \[0, 1\]"):
         holm([0.5, float("nan")])
+
+
+def test_against_all_reaches_down_to_the_lowest_and_up_to_the_chosen():
+    chosen, other, best = _changed(0.01, 0.05), _changed(0.02, 0.09), _changed(-0.01, 0.02)
+    found = against_all(chosen, [other, chosen, best])
+    assert (found.estimate, found.low, found.high) == (chosen.estimate, best.low, chosen.high)
+    assert against_all(chosen, []) == chosen
+    assert decide(against_all(chosen, [other])) is True
+    assert decide(found) is None
+
+
+def test_replicates_to_tell_wait_for_the_last_rival():
+    near, far, never = (
+        crossed_interval(_differences(images=2000, replicates=3, gain=gain))
+        for gain in (0.015, 0.1, -0.2)
+    )
+    assert replicates_to_tell(far) < replicates_to_tell(near)
+    assert replicates_to_tell(far, [far, near]) == replicates_to_tell(near)
+    assert replicates_to_tell(far, [never]) is None

@@ -46,8 +46,8 @@ def make_results(helps=None, *, classes=10, replicates=5, channels=1, names=None
         "calibration": make_calibration(replicates),
         "verdict": {
             "helps": helps,
-            "text": f"{TEXTS[helps]}: with them, accuracy was {100 * gain:+.1f} points "
-            f"against the best arm without (95% interval {100 * low:+.1f} to "
+            "text": f"{TEXTS[helps]}: the best arm with them scored {100 * gain:+.1f} points of "
+            f"accuracy against the best arm without (95% interval {100 * low:+.1f} to "
             f"{100 * high:+.1f}).",
             "details": details, "smallest_gain": 0.01, "replicates_to_tell": needed,
         },

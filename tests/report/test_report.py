@@ -75,18 +75,38 @@ def test_cannot_tell_says_which_command_would(make_results):
     assert "ganjax study digits --replicates 12 --seed 1 --out runs/digits-12" in html
 
 
+def test_where_another_strength_did_as_well_it_does_not_ask_for_more_images(make_results):
+    results = make_results(None)
+    results["verdict"]["replicates_to_tell"] = None
+    results["comparisons"][0]["rivals"] = [
+        {"baseline": "without generated images, strength 0", "difference": -0.001, "low": -0.02,
+         "high": 0.02}
+    ]  # fmt: skip
+    page = Page(report.build(results))
+    assert "Collect more test images" not in page.words
+    assert "another strength of the classical transforms did as well" in page.words
+
+
 def test_without_enough_test_images_it_asks_for_more(make_results):
     results = make_results(None)
     results["verdict"]["replicates_to_tell"] = None
     assert "Collect more test images" in report.build(results)
 
 
-def test_it_says_that_both_arms_have_one_strength_where_they_do(make_results):
+def test_what_had_to_be_beaten_without_generated_images_is_shown(make_results):
     results = make_results(True)
-    said = "the two arms compared differ by the generated images alone"
-    assert said not in report.build(results)  # earlier versions let each choose its own
-    results["validation"]["one_strength"] = True
-    assert said in report.build(results)
+    said = "they help only if all these lines lie right of zero"
+    assert said not in report.build(results)  # earlier versions compared with one alone
+    results["comparisons"][0]["rivals"] = [
+        {"baseline": "without generated images, strength 0", "difference": 0.05, "low": 0.03,
+         "high": 0.07},
+        {"baseline": "without generated images, strength 0.25", "difference": 0.02, "low": -0.041,
+         "high": 0.083},
+    ]  # fmt: skip
+    page = Page(report.build(results))
+    assert said in page.words
+    assert "Both − strength 0.25" in page.words
+    assert "+2.0 (−4.1 to +8.3)" in page.words
 
 
 def test_help_names_the_mix_that_validation_chose(make_results):

@@ -1,10 +1,21 @@
-"""Who competes, and how validation chooses: both sides of the comparison at one strength."""
+"""Who competes, how validation chooses, and what the arm with generated images has to beat."""
 
 import numpy as np
 import pytest
 
 from ganjax.config import ClassifierConfig, study_preset
-from ganjax.study.arms import WITH, WITHOUT, Candidate, choose, choose_for_arms, line_up
+from ganjax.study.arms import (
+    PARTS,
+    RIVAL,
+    WITH,
+    WITHOUT,
+    Candidate,
+    choose,
+    line_up,
+    only_measured,
+    part_name,
+    rivals,
+)
 
 GRIDS = [
     ((0.0, 0.5), (0.0, 1.0)),
@@ -90,32 +101,26 @@ def test_an_arm_never_chooses_from_another_arms_candidates():
     assert choose((0, 1), np.array([[0.1, 0.2, 1.0]])) == 1
 
 
-def chosen(probability):
-    """Return what each arm chooses among ratios 0, 0.25, 0.5 with strengths 0, 1, row by row."""
-    candidates, arms = line_up((0.0, 0.25, 0.5), (0.0, 1.0))
-    table = dict(
-        zip([(r, s) for r in (0, 0.25, 0.5) for s in (0, 1)], np.ravel(probability), strict=True)
-    )
-    found = choose_for_arms(
-        candidates, arms, np.array([[table[own.ratio, own.strength] for own in candidates]])
-    )
-    return {arm: (candidates[i].ratio, candidates[i].strength) for arm, i in found.items()}
+@pytest.mark.parametrize(("ratios", "strengths"), GRIDS)
+@pytest.mark.parametrize("unbalanced", [False, True])
+def test_every_way_to_train_without_generated_images_is_a_rival(ratios, strengths, unbalanced):
+    candidates, arms = line_up(ratios, strengths, unbalanced=unbalanced)
+    found = rivals(candidates, arms[WITHOUT])
+    assert sorted(i for (i,) in found.values()) == sorted(arms[WITHOUT])
+    assert not any(candidates[i].ratio for (i,) in found.values())
+    assert all(name.startswith(RIVAL) and only_measured(name) for name in found)
 
 
-def test_the_best_strength_without_generated_images_binds_the_arm_with_them():
-    found = chosen([[0.6, 0.7], [0.9, 0.7], [0.8, 0.75]])
-    assert found == {
-        "real": (0, 0), "classical": (0, 1), "generated": (0.25, 0), "both": (0.5, 1)
-    }  # fmt: skip
-    found = chosen([[0.7, 0.6], [0.5, 0.9], [0.6, 0.9]])
-    assert found == {
-        "real": (0, 0), "classical": (0, 0), "generated": (0.5, 0), "both": (0.5, 0)
-    }  # fmt: skip
+def test_rivals_are_named_by_what_they_differ_in():
+    candidates, arms = line_up((0.0, 0.5), (0.0, 0.125), unbalanced=True)
+    names = [name.removeprefix(RIVAL) for name in rivals(candidates, arms[WITHOUT])]
+    assert names == ["0, classes as they are", "0", "0.125"]
+    candidates, arms = line_up((0.0, 0.5), (0.0, 0.125))
+    names = [name.removeprefix(RIVAL) for name in rivals(candidates, arms[WITHOUT])]
+    assert names == ["0", "0.125"]
 
 
-def test_where_not_even_balance_is_worth_it_the_strength_is_none():
-    candidates, arms = line_up((0.0, 0.5), (0.0, 1.0), unbalanced=True)
-    best = candidates.index(Candidate(0.0, 0.0))
-    found = choose_for_arms(candidates, arms, np.eye(len(candidates))[[best]])
-    assert found[WITHOUT] == best
-    assert candidates[found[WITH]] == Candidate(0.5, 0.0, balanced=True)
+def test_arms_compete_and_points_of_the_learning_curve_do_not():
+    assert all(map(only_measured, map(part_name, PARTS)))
+    _, arms = line_up((0.0, 0.5), (0.0, 1.0), unbalanced=True)
+    assert not any(map(only_measured, arms))

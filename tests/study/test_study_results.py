@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics
 
 from ganjax.study import results
-from ganjax.study.arms import Candidate, Entry
+from ganjax.study.arms import RIVAL, Candidate, Entry
 from ganjax.study.record import Record
 
 CANDIDATES = (Candidate(0.0, 0.0), Candidate(0.0, 1.0), Candidate(0.5, 0.0), Candidate(0.5, 1.0))
@@ -160,7 +160,7 @@ def test_corrected_p_values_are_small_only_where_arms_differ():
 def test_a_large_gain_is_said_to_help():
     found = results.verdict(make_records(gain=0.15), 0.01, 0)
     assert found["helps"] is True
-    assert found["text"].startswith("Generated images help: with them, accuracy was +")
+    assert found["text"].startswith("Generated images help: the best arm with them scored +")
     assert "95% interval" in found["text"]
     assert found["details"] == ["The whole interval lies above zero."]
     assert found["replicates_to_tell"] is None
@@ -219,6 +219,44 @@ def test_the_verdict_follows_from_the_decisive_interval():
             row = results.comparisons(records)[0]
             expected = True if row["low"] > 0 else False if row["high"] < 0.01 else None
             assert helps is expected
+
+
+def with_rivals(records, **arms):
+    """Let rivals answer on the test set as other arms do."""
+    return [
+        dataclasses.replace(
+            own,
+            entries={**own.entries, **{RIVAL + k: own.entries[arm] for k, arm in arms.items()}},
+            predictions=np.concatenate(
+                [own.predictions, *(own.predictions[[ARMS.index(arm)]] for arm in arms.values())]
+            ),
+        )
+        for own in records
+    ]
+
+
+def test_generated_images_must_beat_every_rival_and_not_only_the_one_that_was_chosen():
+    records = make_records(gain=0.15)
+    assert results.verdict(records, 0.01, 0)["helps"] is True
+    beaten = with_rivals(records, chosen="classical")
+    assert results.verdict(beaten, 0.01, 0) == results.verdict(records, 0.01, 0)
+    as_good = with_rivals(records, chosen="classical", good="both")
+    found = results.verdict(as_good, 0.01, 0)
+    assert found["helps"] is None
+    assert found["replicates_to_tell"] is None
+    assert "without them another strength did as well" in found["details"][1]
+    interval = results.difference("both", "classical", records)
+    assert any(
+        told.startswith("The lower end is that against strength good, the hardest to beat ")
+        and told.endswith(f"validation chose it is {100 * interval.low:+.1f}.")
+        for told in found["details"]
+    )
+    row = results.comparisons(as_good)[0]
+    assert (row["low"], row["difference"], row["high"]) == (0, interval.estimate, interval.high)
+    assert [own["baseline"] for own in row["rivals"]] == [f"{RIVAL}chosen", f"{RIVAL}good"]
+    assert row["rivals"][1] | {"baseline": ""} == {
+        "baseline": "", "difference": 0, "low": 0, "high": 0
+    }  # fmt: skip
 
 
 def test_the_verdict_tells_where_validation_was_surer_without_generated_images():

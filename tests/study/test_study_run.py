@@ -24,7 +24,7 @@ from ganjax.errors import UserError
 from ganjax.progress import Silent
 from ganjax.study import run as rooms
 from ganjax.study import study
-from ganjax.study.arms import PARTS, line_up, part_name
+from ganjax.study.arms import PARTS, RIVAL, line_up, part_name
 from ganjax.study.examine import examine
 from ganjax.study.finalists import leave_candidates, read_candidates
 from ganjax.study.record import Record
@@ -244,19 +244,16 @@ def test_every_arm_chose_among_its_own_candidates_on_validation(straight):
         for name, arm in found["arms"].items()
     }
     assert best["classical"] >= best["real"]
+    assert best["both"] >= best["generated"]
 
 
 def test_an_arm_chose_one_way_for_all_replicates_the_likeliest_in_the_mean(straight):
     records = [Record.load(straight.out / "replicates" / str(i)) for i in range(3)]
-    candidates, arms = line_up(CONFIG.classifier.ratios, CONFIG.classifier.strengths)
+    _, arms = line_up(CONFIG.classifier.ratios, CONFIG.classifier.strengths)
     mean = np.mean([own.probability for own in records], axis=0)
-    strengths = {}
     for arm, own in arms.items():
         (chosen,) = {record.entries[arm].candidate for record in records}
-        if arm != "both":
-            assert mean[chosen] == max(mean[i] for i in own)
-        strengths[arm] = candidates[chosen].strength
-    assert strengths["both"] == strengths["classical"]
+        assert mean[chosen] == max(mean[i] for i in own)
     for record in records:
         for entry in record.entries.values():
             assert entry.update == record.updates[entry.candidate]
@@ -296,6 +293,21 @@ def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_train
     (last / "record.json").unlink()
     with pytest.raises(UserError, match="begun by an earlier version"):
         study(CONFIG, finished)
+
+
+def test_the_verdict_holds_against_every_way_to_train_without_generated_images(straight):
+    decisive = straight.found["comparisons"][0]
+    assert [row["baseline"].removeprefix(RIVAL) for row in decisive["rivals"]] == ["0", "1"]
+    scores = straight.found["arms"]["both"]["test_accuracy"]
+    for row, strength in zip(decisive["rivals"], CONFIG.classifier.strengths, strict=True):
+        for arm in ("real", "classical"):
+            chosen = straight.found["arms"][arm]
+            if chosen["chosen"][0]["strength"] == strength:
+                expected = np.mean(scores) - np.mean(chosen["test_accuracy"])
+                np.testing.assert_allclose(row["difference"], expected, atol=1e-12)
+    assert decisive["low"] == min(row["low"] for row in decisive["rivals"])
+    kept = json.loads((straight.out / "replicates/0/classifiers/weights.json").read_text())
+    assert set(kept["facts"]["arms"]) == set(ARMS)
 
 
 def test_comparisons_begin_with_the_decisive_one_and_hold_their_differences(straight):
@@ -357,7 +369,8 @@ def test_test_images_are_shown_once_per_replicate_after_the_choice_is_written(st
     assert sorted(ledger["looks"]) == ["0", "1", "2"]
     for replicate, choice in straight.watch.looks:
         assert ledger["looks"][str(replicate)] == choice
-        assert list(choice) == [*ARMS, *map(part_name, PARTS)]
+        rivals = [f"{RIVAL}{strength:g}" for strength in CONFIG.classifier.strengths]
+        assert list(choice) == [*ARMS, *rivals, *map(part_name, PARTS)]
         for arm in ARMS:
             chosen = straight.found["arms"][arm]["chosen"][replicate]
             assert choice[arm].items() <= chosen.items()
