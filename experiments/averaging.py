@@ -41,7 +41,7 @@ from ganjax.training.updates import averaged
 from ganjax.typing import Array, Variables
 
 FILE = RESULTS / "averaging.json"
-DRAWN = ("per_class", "replicates", "seed", "imbalance")
+DRAWN = ("per_class", "replicates", "seed", "imbalance", "validation_fraction")
 """Of a study's configuration, what its draws depend on."""
 
 DECAYS = (0.0, 0.98, 0.99)

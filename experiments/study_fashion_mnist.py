@@ -5,8 +5,8 @@
 The long tail has 500 images of the first class and 5 of the last (100:1). Each study is what
 `ganjax study` makes of it by the preset standard, with one classifier per candidate instead of two
 and GANs of half the width; draws of up to 100 images per class, which differ more from one another,
-have eight replicates instead of five. 10 per class has sixteen, on other draws (seed 1): a study of
-eight could not tell, and asked for that. What follows -- is given to all of them. Results go to
+have eight replicates instead of five, and 10 per class, where an earlier study of eight could not
+tell, has sixteen of other draws (seed 1). What follows -- is given to all of them. Results go to
 experiments/results/study_fashion_NAME.json, the studies themselves to --out; the same command goes
 on where it stopped. On 2 cores a study takes about half an hour: --only tail 20 runs some of them.
 """

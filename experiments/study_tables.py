@@ -18,8 +18,8 @@ def choice() -> str:
     lines = [
         "Accuracy, in percent, of what validation chooses, by the criterion that it chooses by, in "
         "each draw alone or (the probability) one strength for all draws together "
-        f"(`{found['command']}`, Fashion-MNIST; 9 strengths, 10 looks each; means over "
-        f"{rows[0]['draws']} draws and 400 validation parts of each):",
+        f"(`{found['command']}`, Fashion-MNIST; 9 strengths, 10 looks each, last weights; means "
+        f"over {rows[0]['draws']} draws and 400 validation parts of each):",
         "",
         "| draw | " + " | ".join(names) + " | best of all |",
         "| --- |" + " --- |" * (len(names) + 1),

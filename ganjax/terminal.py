@@ -83,7 +83,8 @@ class _Pace:
     """Units per second since the first report, so that nothing else counts.
 
     Before it there may be a compilation, or all that a run did until it was stopped. Only if that
-    report is the last one too, the rate is that since the start.
+    report is the last one too, the rate is that since the start. A training that goes back begins
+    anew.
     """
 
     def __init__(self, total: int):
@@ -93,7 +94,7 @@ class _Pace:
     def __call__(self, done: int) -> float | None:
         """Return the rate at which `done` was reached; None while it cannot be known."""
         now = monotonic()
-        if self.first is None:
+        if self.first is None or done < self.first[1]:
             self.first = now, done
             return done / max(now - self.start, 1e-9) if done == self.total else None
         then, before = self.first

@@ -160,8 +160,8 @@ class ClassifierConfig:
       evaluations: how many times, evenly spaced, validation looks (and may choose to stop).
       seeds: classifiers per candidate, with other initial weights and batches; their mean counts.
       ratios: parts of each batch that may be generated; 0 is always among them.
-      strengths: strengths of the classical policy; 0 is always among them. On small sets an
-        eighth to a half of the limits is best (`experiments/choice.py`).
+      strengths: strengths of the classical policy; 0 is always among them. On small sets a
+        quarter or a half of the limits is best (`experiments/choice.py`).
       learning_curve: also train on a quarter and on half of the real images, to say what a gain is
         worth in real images.
       flip: whether mirroring left and right keeps an image's label. Never assumed.

@@ -58,9 +58,12 @@ def refuse_earlier(contest: Contest, learnt: Sequence[Learnt]) -> None:
       learnt: what there is of a study that is not finished.
 
     Raises:
-      UserError: some of its replicates chose each for itself, or from other candidates.
+      UserError: some of its replicates chose each for itself, from other candidates, or had no
+        rivals.
     """
-    if any(len(own.probability) != len(contest.candidates) for own in learnt):
+    chose_otherwise = any(len(own.probability) != len(contest.candidates) for own in learnt)
+    judged = [own for own in learnt if isinstance(own, Record)]
+    if chose_otherwise or any(not set(own.entries) >= set(contest.arms) for own in judged):
         raise UserError(
             "this study was begun by an earlier version, which chose in another way: "
             "begin it again with a new --out"

@@ -129,6 +129,7 @@ def _records(
         for number, draw in enumerate(prepared.draws)
     ]
     records = [found for own in replicates if (found := Record.load(own.folder))]
+    refuse_earlier(contest, records)
     if len(records) < len(replicates):
         learnt = _train_all(contest, replicates, out, size, upkeep, progress)
         choices = choose_for_all(contest, learnt)

@@ -274,12 +274,26 @@ def test_candidates_that_are_damaged_before_their_look_say_what_to_do(tmp_path):
         read_candidates(tmp_path)
 
 
-@pytest.mark.parametrize("fewer", [6, 1])
-def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_trained(
-    finished, monkeypatch, fewer
-):
-    """One chose in each replicate alone, without probabilities; another had other candidates."""
+def chose_each_for_itself(numbers):
+    del numbers["probability"], numbers["updates"]
 
+
+def chose_from_other_candidates(numbers):
+    del numbers["probability"][-1]
+
+
+def had_no_rivals(numbers):
+    for name in [name for name in numbers["entries"] if name.startswith(RIVAL)]:
+        del numbers["entries"][name]
+
+
+@pytest.mark.parametrize(
+    "earlier", [chose_each_for_itself, chose_from_other_candidates, had_no_rivals]
+)
+@pytest.mark.parametrize("untrained", [0, 1])
+def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_trained(
+    finished, monkeypatch, earlier, untrained
+):
     def refuse(*given):
         raise AssertionError("trained")
 
@@ -287,10 +301,10 @@ def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_train
     (finished / "results.json").unlink()
     first, last = (finished / "replicates" / str(i) for i in (0, 2))
     numbers = json.loads((first / "record.json").read_text())
-    assert len(numbers["probability"]) == 6
-    del numbers["probability"][-fewer:]
+    earlier(numbers)
     (first / "record.json").write_text(json.dumps(numbers))
-    (last / "record.json").unlink()
+    if untrained:
+        (last / "record.json").unlink()
     with pytest.raises(UserError, match="begun by an earlier version"):
         study(CONFIG, finished)
 
