@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -25,6 +25,11 @@ AT_A_TIME = 500
 WIDTH, BATCH = 32, 64
 EPOCHS, FEWEST_UPDATES, MOST_UPDATES = 10, 400, 2000
 STEPS_PER_CALL = 50
+
+STRENGTH = 0.25
+"""Of the classical policy. At its limits images move so far that fewer are recognised: on
+Fashion-MNIST 63 % and not 68 % after 10 images per class, 71 % and not 82 % after 100, 80 % and not
+88 % after 20,000 in all."""
 
 MOST_TRAINED_ON = 20_000
 
@@ -54,8 +59,8 @@ def train_judge(
 ) -> Judge:
     """Train a classifier on the training images, to say of generated ones what they show.
 
-    Ten passes over at most 20,000 images, but 400 to 2,000 updates, with small moves and changes of
-    exposure and a learning rate that falls along a cosine.
+    Ten passes over at most 20,000 images, but 400 to 2,000 updates, slight moves and changes of
+    exposure, and a learning rate that falls along a cosine.
 
     Args:
       train: the training images, of two classes or more.
@@ -109,7 +114,8 @@ def _classifier(
     def logits(state: Any, images: Array) -> Array:
         return classifier.logits(state, shrunk(normalise(images)))
 
-    return jax.jit(classifier.init), repeat(classifier.step, draw), logits
+    step = partial(classifier.step, strength=STRENGTH)
+    return jax.jit(classifier.init), repeat(step, draw), logits
 
 
 def _in_batches(call: Callable[[Array], Array]) -> Callable[[np.ndarray], np.ndarray]:
