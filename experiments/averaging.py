@@ -88,6 +88,8 @@ def rows(right: np.ndarray) -> Iterator[dict[str, Any]]:
 
 def compared(run: Path, data_dir: str) -> np.ndarray:
     """Return accuracies in percent, float `[draws, ratios, decays]`, classes weighed alike."""
+    if not (run / "config.json").exists():
+        raise SystemExit(f"{run} holds no study: make it first, with the command above")
     stored = json.loads((run / "config.json").read_text())
     drawn = {name: stored[name] for name in DRAWN}
     config = StudyConfig(stored["source"], data_dir=data_dir, **drawn)

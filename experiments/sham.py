@@ -6,7 +6,8 @@ Half of the studies take training images once more for generated ones, half take
 another seed, so another test part, other draws, other initial weights; everything else is the
 preset "quick" (three replicates, one classifier per candidate) or what --preset says. Written to
 experiments/results/sham.json as they come; --out keeps the studies, and goes on where they stopped.
-A study without any effect says "helps" by chance in 2.5 % of cases, if its interval is right.
+A study without any effect says "helps" by chance in at most 2.5 % of cases, if its interval is
+right.
 """
 
 import argparse

@@ -90,15 +90,17 @@ class _Pace:
     def __init__(self, total: int):
         self.total, self.start = total, monotonic()
         self.first: tuple[float, int] | None = None
+        self.before = 0
 
     def __call__(self, done: int) -> float | None:
         """Return the rate at which `done` was reached; None while it cannot be known."""
         now = monotonic()
-        if self.first is None or done < self.first[1]:
+        back, self.before = done < self.before, done
+        if self.first is None or back:
             self.first = now, done
             return done / max(now - self.start, 1e-9) if done == self.total else None
-        then, before = self.first
-        return (done - before) / max(now - then, 1e-9)
+        then, first = self.first
+        return (done - first) / max(now - then, 1e-9)
 
 
 def _short(rate: float) -> str:

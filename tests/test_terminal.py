@@ -50,15 +50,15 @@ def test_neither_compiling_nor_what_an_earlier_run_did_counts_in_the_rate(monkey
         tick(820)
         clock[0] = 72.0
         tick(844)
-        clock[0] = 84.0  # it goes back to update 400
-        tick(400)
+        clock[0] = 84.0  # it goes back to update 830
+        tick(830)
         clock[0] = 94.0
-        tick(450)
+        tick(880)
     assert file.getvalue().splitlines() == [
         "  train: 820/1,000 updates",
         "  train: 844/1,000 updates, 2/s, 78 s left",
-        "  train: 400/1,000 updates",
-        "  train: 450/1,000 updates, 5/s, 110 s left",
+        "  train: 830/1,000 updates",
+        "  train: 880/1,000 updates, 5/s, 24 s left",
     ]
 
 

@@ -25,7 +25,7 @@ from ganjax.config import StudyConfig
 from ganjax.data.atomic import write_json_atomically
 from ganjax.data.loader import Resident
 from ganjax.study import arms
-from ganjax.study.competition import Images, competition
+from ganjax.study.competition import Images, Ways, competition
 from ganjax.synthesis.description import Description, compiled
 from ganjax.training import side_by_side
 
@@ -89,6 +89,7 @@ def programs(size: int) -> list[tuple[str, Callable, tuple[Any, ...], int]]:
         return jax.eval_shape(make)
 
     numbers = jax.ShapeDtypeStruct((len(candidates),), jnp.float32)
+    ways = Ways(numbers, numbers, numbers, numbers)
     sets = Images(images(150), images(config.pool), images(50))
     entrants = jax.eval_shape(contest.init, key)
     return [
@@ -101,7 +102,7 @@ def programs(size: int) -> list[tuple[str, Callable, tuple[Any, ...], int]]:
         (
             "classifiers",
             contest.advance,
-            (entrants, (sets, numbers, numbers), key),
+            (entrants, (sets, ways), key),
             c.updates // c.evaluations,
         ),
     ]

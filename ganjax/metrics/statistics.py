@@ -83,7 +83,8 @@ def crossed_interval(
     `labels`, within each class), of what the answer is about. Replicates that share a pool of
     training images or a validation part speak for that pool. The mean is roughly normal. What was
     chosen on validation data, for all replicates or in each, is given: an arm with more candidates
-    to choose from gains by that alone, and no interval takes that off.
+    to choose from gains by that alone, and this interval does not take that off; where each of the
+    candidates is to be beaten, `against_all` does.
 
     How well it holds, simulated (nominal 95 %; tests/metrics/test_coverage.py): 93 to 98 % for 3
     to 10 replicates, 359 to 2,000 images, replicate spread 0 to 4 points; nearer 98.5 % where the
@@ -142,7 +143,8 @@ def against_all(chosen: Interval, rivals: Sequence[Interval]) -> Interval:
       rivals: against each of them.
 
     Returns:
-      `chosen`, with that lower end.
+      `chosen`, with that lower end; its variances, so also `half_width` and `p_value`, remain those
+      against the chosen one.
 
     References:
       Berger (1982), Technometrics 24(4).

@@ -112,7 +112,8 @@ def _advice(r: dict[str, Any], row: dict[str, Any]) -> list[str]:
             "is: repeating until one says yes is how false findings are made.",
             "Until then, the simpler way is to leave the generated images out.",
         ]
-    if any(rival["difference"] <= 0 for rival in row.get("rivals") or []):
+    worth_having = row and row["difference"] >= (verdict.get("smallest_gain") or 0.01)
+    if worth_having and any(rival["difference"] <= 0 for rival in row.get("rivals") or []):
         return [
             "Leave the generated images out: another strength of the classical transforms did as "
             "well without them.",

@@ -54,9 +54,9 @@ class Look(NamedTuple):
     Attributes:
       labels: of its images, int32 `[n]`.
       predictions: int32 `[arms, seeds, n]`.
-      calibration: of each arm, `temperature`, and `before` and `after` it, of the seeds' mean
-        probabilities: `error` (expected calibration error), and by bins of confidence `confidence`,
-        `accuracy` (null where a bin is empty) and `counts`.
+      calibration: of each arm that competes, `temperature`, and `before` and `after` it, of the
+        seeds' mean probabilities: `error` (expected calibration error), and by bins of confidence
+        `confidence`, `accuracy` (null where a bin is empty) and `counts`.
     """
 
     labels: np.ndarray
@@ -162,21 +162,27 @@ def look(
       SealedTestError: it was opened for this replicate before.
     """
 
+    answers = list(dict.fromkeys(own.answer for own in arms.values()))  # each is asked once
+
     def logits(images: np.ndarray) -> np.ndarray:
-        """Return float32 `[arms, seeds, classes, n]`."""
-        seen = {answer: answer(images) for answer in {own.answer for own in arms.values()}}
-        seeds = max(len(found) for found in seen.values())
-        every = [seen[own.answer] for own in arms.values()]
-        alike = [np.broadcast_to(own, (seeds, *own.shape[1:])) for own in every]
+        """Return float32 `[answers, seeds, classes, n]`."""
+        seen = [answer(images) for answer in answers]
+        seeds = max(map(len, seen))
+        alike = [np.broadcast_to(own, (seeds, *own.shape[1:])) for own in seen]
         return np.moveaxis(np.stack(alike), -1, 2)
 
     found = sealed.judge(replicate, {arm: own.choice for arm, own in arms.items()}, logits)
+    row = {arm: answers.index(own.answer) for arm, own in arms.items()}
+    predictions = found.predictions.argmax(axis=2).astype(np.int32)
     return Look(
         found.labels,
-        found.predictions.argmax(axis=2).astype(np.int32),
+        predictions[list(row.values())],
         {
-            arm: _calibration(np.moveaxis(own, 1, 2), found.labels, temperatures[arm])
-            for arm, own in zip(arms, found.predictions, strict=True)
+            arm: _calibration(
+                np.moveaxis(found.predictions[i], 1, 2), found.labels, temperatures[arm]
+            )
+            for arm, i in row.items()
+            if not only_measured(arm)
         },
     )
 

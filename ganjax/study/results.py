@@ -249,15 +249,18 @@ def _reasons(
     needed: int | None,
     seed: int,
 ) -> list[str]:
-    gain = f"{100 * smallest_gain:.3g} point{'s' if smallest_gain != 0.01 else ''}"
+    least = f"{100 * smallest_gain:.3g} point{'s' if smallest_gain != 0.01 else ''}"
     if helps and interval.estimate < smallest_gain:
-        return [f"The gain is real but smaller than {gain}, the least you said is worth having."]
+        return [f"The gain is real but smaller than {least}, the least you said is worth having."]
     if helps:
         return ["The whole interval lies above zero."]
     if helps is False:
-        return [f"The whole interval lies below {gain}, the smallest gain counted as worth having."]
-    room = f"The interval leaves room both for no gain and for one of {gain} or more."
-    if needed is None and any(own.estimate <= 0 for own in rivals.values()):
+        return [
+            f"The whole interval lies below {least}, the smallest gain counted as worth having."
+        ]
+    room = f"The interval leaves room both for no gain and for one of {least} or more."
+    worth_having = interval.estimate >= smallest_gain
+    if needed is None and worth_having and any(own.estimate <= 0 for own in rivals.values()):
         return [
             room,
             "More replicates would not settle it if the differences stay what they are: without "
@@ -290,7 +293,7 @@ def joint_in_words(records: Sequence[Record]) -> list[str]:
     """Say how the arms that were trained together with a GAN did, a short sentence each."""
     return [
         f"Arm {arm}: {100 * found.estimate:+.1f} points against the best arm without "
-        f"({100 * found.low:+.1f} to {100 * found.high:+.1f})."
+        f"({100 * found.low:+.1f} to {100 * found.high:+.1f}); this is descriptive."
         for arm in records[0].joint
         for found in [difference(arm, WITHOUT, records)]
     ]

@@ -191,14 +191,14 @@ MOST = 0.025 + 2 * np.sqrt(0.025 * 0.975 / 200)
 """The share of 200 studies that may be wrong on one side, by chance too."""
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.01])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 0.03])
 @pytest.mark.parametrize("what", list(WITH))
 def test_without_an_effect_hardly_any_study_says_helps(what, spread):
     rng = np.random.default_rng(0)
     found = [_study(rng, WITH[what], spread) for _ in range(200)]
     assert np.mean([decide(own.all) is True for own in found]) <= MOST
-    # If what validation chose were the only rival, too many would: this simulation can tell
-    assert np.mean([decide(own.chosen) is True for own in found]) > 2 * MOST - 0.025
+    if not spread:  # if what validation chose were the only rival, too many would
+        assert np.mean([decide(own.chosen) is True for own in found]) > 2 * MOST - 0.025
 
 
 def test_to_bind_both_sides_to_one_strength_would_not_do():

@@ -259,6 +259,21 @@ def test_generated_images_must_beat_every_rival_and_not_only_the_one_that_was_ch
     }  # fmt: skip
 
 
+def test_a_small_gain_that_cannot_be_told_is_no_rivals_doing():
+    """More test images would tell, or more replicates: what was chosen is a rival itself."""
+    records = make_records(images=12, seed=3)
+    for record in records:
+        record.predictions[ARMS.index("both")] = record.predictions[ARMS.index("classical")]
+        record.predictions[ARMS.index("both")][:, 0] = (record.labels[0] + 1) % CLASSES
+        record.predictions[ARMS.index("classical")][:, 0] = record.labels[0]
+        record.predictions[ARMS.index("classical")][:, 1] = record.labels[1]
+        record.predictions[ARMS.index("both")][:, 1] = record.labels[1]
+    found = results.verdict(with_rivals(records, chosen="classical"), 0.01, 0)
+    assert results.gain(records).estimate < 0
+    assert found["replicates_to_tell"] is None
+    assert "the test set is too small" in found["details"][1]
+
+
 def test_the_verdict_tells_where_validation_was_surer_without_generated_images():
     records = make_records()
     details = results.verdict(records, 0.01, 0)["details"]
