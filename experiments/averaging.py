@@ -1,7 +1,7 @@
 """Should a study's classifiers answer by their last weights, or by averaged ones?
 
-    python -m experiments.study_fashion_mnist --data-dir ~/tensorflow_datasets --only 10 100
-    python -m experiments.averaging --data-dir ~/tensorflow_datasets --only 10 100
+    python -m experiments.study_fashion_mnist --data-dir ~/tensorflow_datasets --only 10 100 tail
+    python -m experiments.averaging --data-dir ~/tensorflow_datasets
 
 The second takes the draws and the GANs of the first from --runs, and trains the classifier of
 those studies on each draw, by 800 updates at a quarter of the transforms' limits, alone and with a
@@ -57,7 +57,7 @@ def main() -> None:
     )
     parser.add_argument("--data-dir", required=True, help="where TFDS prepared fashion_mnist")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--only", nargs="+", default=list(DRAWS), choices=list(DRAWS))
+    parser.add_argument("--only", nargs="+", default=["10", "100", "tail"], choices=list(DRAWS))
     args = parser.parse_args()
     environment.use_compilation_cache()
     found = json.loads(FILE.read_text()) if FILE.exists() else {"rows": []}
