@@ -2,8 +2,8 @@
 
     python -m experiments.full_set --data-dir ~/tensorflow_datasets
 
-A GAN is trained on 54,000 training images without T(x), which so many do not need: first at dcgan's
-learning rate, then from there at a fifth of it. The other 6,000 choose: which generator is kept,
+A GAN is trained on 59,000 training images without T(x), which so many do not need: first at dcgan's
+learning rate, then from there at a fifth of it. The other 1,000 choose: which generator is kept,
 which of FILTERS its samples pass (by what a classifier learns from those that each keeps, as in
 GaFi, arXiv 2305.10118), and the best moment of every classifier. Then classifiers are trained on as
 many samples as there are training images, of the chosen filter and of none, and on the training

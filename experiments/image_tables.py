@@ -49,6 +49,29 @@ def metrics() -> str:
     )
 
 
+def full_set() -> str:
+    """Say how much less generated images teach than the many real ones that they were made from."""
+    found = read("full_set")
+    chosen = found["filter"]["chosen"]
+    lines = [
+        "What generated images alone teach a classifier, of a GAN that was trained on "
+        f"{found['generated'][chosen]['images']:,} images of Fashion-MNIST for "
+        f"{found['core_seconds'] / 60:.0f} minutes of a core "
+        f"(`{found['command']}`; filter `{chosen}` was chosen on validation):",
+        "",
+        "| filter of the samples | real images | as many samples | gap, in points (95 %) |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, own in found["generated"].items():
+        gap = own["gap"]
+        lines.append(
+            f"| {name} | {own['real']['accuracy']['estimate']:.1%} "
+            f"| {own['judged']['accuracy']['estimate']:.1%} | {100 * gap['estimate']:.1f} "
+            f"({100 * gap['low']:.1f} to {100 * gap['high']:.1f}) |"
+        )
+    return "\n".join(lines)
+
+
 def audit() -> str:
     """Say which share of copies the audit sees, and how often it accuses real images."""
     found = read("copy_audit")

@@ -52,6 +52,7 @@ def tables() -> dict[str, str]:
         "scaling": scaling(),
         "experiments": experiments(),
         "metrics": image_tables.metrics(),
+        "full_set": image_tables.full_set(),
         "audit": image_tables.audit(),
         "sham": image_tables.sham(),
         "joint": joint_tables.joint(),
