@@ -135,10 +135,11 @@ def _records(
         choices = choose_for_all(contest, learnt)
         progress.say(choices.in_words(contest))
         judged = partial(judge, contest, choices=choices, sealed=prepared.sealed)
-        records = [
-            found if isinstance(found, Record) else judged(own, found)
-            for own, found in zip(replicates, learnt, strict=True)
-        ]
+        with progress.stage("judge on the test images", len(replicates), "replicates") as tick:
+            records = []
+            for replicate, left in zip(replicates, learnt, strict=True):
+                records.append(left if isinstance(left, Record) else judged(replicate, left))
+                tick(len(records))
     for own in replicates:
         clear(own)
     return records
