@@ -1,5 +1,6 @@
 """Files that are either whole or not there: written beside their place, then moved into it."""
 
+import glob
 import json
 import os
 import tempfile
@@ -28,6 +29,12 @@ def open_atomically(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def drop_unfinished(path: Path) -> None:
+    """Remove what killed processes left of writing a file; no one else may be writing it now."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        left.unlink()
 
 
 def write_bytes_atomically(path: Path, content: bytes) -> None:

@@ -28,3 +28,11 @@ def test_a_failed_write_keeps_the_old_file_and_no_litter(tmp_path):
         file.write("text where bytes belong")
     assert json.loads(path.read_text()) == {"old": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_a_killed_process_left_of_a_file_goes_and_nothing_else(tmp_path):
+    for name in ("a.json", ".a.json.x1", ".a.json.y2", ".b.json.x1", ".a_json.x1"):
+        (tmp_path / name).write_text("{}")
+    atomic.drop_unfinished(tmp_path / "a.json")
+    kept = {file.name for file in tmp_path.iterdir()}
+    assert kept == {"a.json", ".b.json.x1", ".a_json.x1"}

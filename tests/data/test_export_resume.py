@@ -236,6 +236,15 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path, undisturbe
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_half_a_manifest_of_a_killed_process_does_not_stay_in_the_set(tmp_path, undisturbed, form):
+    out = tmp_path / "out"
+    half = cut_off(out, 30, form) / "set" / ".manifest.json.ovca1rwp"
+    half.write_text('{"schema": 1')
+    assert write_set(out, contents(), make, form=form)
+    assert tree(out) == undisturbed[form]
+
+
 def test_finished_it_is_left_as_it_is(tmp_path):
     out = tmp_path / "out"
     assert write_set(out, contents(), make)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ganjax import interruption
-from ganjax.data.atomic import write_json_atomically
+from ganjax.data.atomic import drop_unfinished, write_json_atomically
 from ganjax.data.export import table
 from ganjax.data.export.arrays import NAME as ARRAYS
 from ganjax.data.export.arrays import write_npz
@@ -110,6 +110,7 @@ def _fill(working: Path, contents: Contents, make: Make, form: Format, progress:
         if form != "folder":
             with progress.stage("pack", total, "images") as tick:
                 _pack(folder, contents, pixels, form, tick)
+        drop_unfinished(folder / MANIFEST)  # it would be in the set for good
         manifest = _manifest(folder, contents, form)
         write_json_atomically(folder / MANIFEST, manifest)
         _flush(folder)
