@@ -128,8 +128,8 @@ def _records(
         Replicate(number, draw, out / "replicates" / str(number))
         for number, draw in enumerate(prepared.draws)
     ]
+    refuse_earlier(contest, [found for own in replicates if (found := _learnt(own))])
     records = [found for own in replicates if (found := Record.load(own.folder))]
-    refuse_earlier(contest, records)
     if len(records) < len(replicates):
         learnt = _train_all(contest, replicates, out, size, upkeep, progress)
         choices = choose_for_all(contest, learnt)
@@ -155,7 +155,6 @@ def _train_all(
 ) -> list[Learnt]:
     """Train the replicates that are not, `size` at a time; return what all of them gave."""
     there = {own.number: _learnt(own) for own in replicates}
-    refuse_earlier(contest, [own for own in there.values() if own])
     waiting = [own for own in replicates if there[own.number] is None]
     size = size or max(1, at_once(len(waiting)))  # none may be waiting, all for their look
     for begin in range(0, len(waiting), size):

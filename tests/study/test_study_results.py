@@ -248,7 +248,7 @@ def test_generated_images_must_beat_every_rival_and_not_only_the_one_that_was_ch
     interval = results.difference("both", "classical", records)
     assert any(
         told.startswith("The lower end is that against strength good, the hardest to beat ")
-        and told.endswith(f"validation chose it is {100 * interval.low:+.1f}.")
+        and told.endswith(f"validation chose it would be {100 * interval.low:+.1f}.")
         for told in found["details"]
     )
     row = results.comparisons(as_good)[0]
