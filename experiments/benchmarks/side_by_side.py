@@ -88,8 +88,7 @@ def programs(size: int) -> list[tuple[str, Callable, tuple[Any, ...], int]]:
 
         return jax.eval_shape(make)
 
-    numbers = jax.ShapeDtypeStruct((len(candidates),), jnp.float32)
-    ways = Ways(numbers, numbers, numbers, numbers)
+    ways = jax.eval_shape(lambda: Ways(*[jnp.zeros(len(candidates))] * 4))
     sets = Images(images(150), images(config.pool), images(50))
     entrants = jax.eval_shape(contest.init, key)
     return [
