@@ -124,7 +124,9 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
         penalties=penalties_of(config),
         latent_consistency=latent_consistency(config),
         generator_optimizer=training.adam(config.learning_rate, beta1=config.beta1),
-        discriminator_optimizer=training.adam(config.learning_rate, beta1=config.beta1),
+        discriminator_optimizer=training.adam(
+            config.discriminator_learning_rate, beta1=config.beta1
+        ),
         ema_decay=config.ema_decay,
     )
 
@@ -157,7 +159,9 @@ def joint_training(
         "augment_strength": config.augment_strength,
         "penalties": penalties_of(config),
         "generator_optimizer": training.adam(config.learning_rate, beta1=config.beta1),
-        "discriminator_optimizer": training.adam(config.learning_rate, beta1=config.beta1),
+        "discriminator_optimizer": training.adam(
+            config.discriminator_learning_rate, beta1=config.beta1
+        ),
         "ema_decay": own.ema_decay,
     }
     if objective == "three-player":

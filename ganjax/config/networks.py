@@ -59,8 +59,11 @@ class GANConfig:
       latent_consistency_weight: of consistency under small changes of the latents (arXiv
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
-      learning_rate: of Adam, for both networks; None for 1e-3 with dcgan, 2e-4 with the others.
-      beta1: of Adam, likewise.
+      learning_rate: of the generator's Adam; None for 1e-3 with dcgan, but 2.5e-4 in the situation
+        "large"; 2e-4 with the others.
+      discriminator_pace: the discriminator's learning rate, as a multiple of that (two time scales,
+        arXiv 1706.08500); None for 4 with dcgan in the situation "large", else 1.
+      beta1: of Adam, for both networks.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update; None for 32 with dcgan, 64 with the others.
       updates: updates of each network; None for 4,000 with dcgan, 2,000 with the others.
@@ -84,6 +87,7 @@ class GANConfig:
     latent_consistency_weight: float = 0.0
     lecam_weight: float = 0.0
     learning_rate: float | None = None
+    discriminator_pace: float | None = None
     beta1: float = 0.5
     ema_decay: float = 0.999
     batch_size: int | None = None
@@ -103,6 +107,13 @@ class GANConfig:
         found["width"] = found["width"] or (128 if found["network"] == "mlp" else 32)
         return GANConfig(**found)
 
+    @property
+    def discriminator_learning_rate(self) -> float:
+        """Of the discriminator's Adam, where the configuration is complete."""
+        assert self.learning_rate is not None
+        assert self.discriminator_pace is not None
+        return self.learning_rate * self.discriminator_pace
+
     def in_words(self, per_class: float) -> str:
         """Say what a complete configuration is, and why."""
         weights = {
@@ -112,11 +123,13 @@ class GANConfig:
         }  # fmt: skip
         given = [f"{name} {weight:g}" for name, weight in weights.items() if weight]
         adaptive = ", as often as the discriminator overfits" if self.augment_adaptive else ""
+        alike = self.discriminator_pace == 1
+        discriminator = "" if alike else f" (discriminator {self.discriminator_learning_rate:g})"
         transforms = f"T(x) at strength {self.augment_strength:g}{adaptive}"
         return (
             f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
             f"{self.loss}, {', '.join(given) or 'no penalty'}, learning rate "
-            f"{self.learning_rate:g}, {transforms if self.augment != 'none' else 'no T(x)'}, "
+            f"{self.learning_rate:g}{discriminator}, {transforms if self.augment != 'none' else 'no T(x)'}, "
             f"{self.updates:,} updates of {self.batch_size} images"
         )
 
@@ -130,7 +143,7 @@ class GANConfig:
         at_least(self, 1, "latent_size", *_given(self, "width", "updates", "penalty_every"))
         at_least(self, 2, *_given(self, "batch_size"))
         at_least(self, 0, *_given(self, "augment_strength", *_WEIGHTS))
-        positive(self, *_given(self, "learning_rate"))
+        positive(self, *_given(self, "learning_rate", "discriminator_pace"))
         for name in ("ema_decay", "beta1"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")

@@ -28,6 +28,7 @@ _ALL: dict[str, Any] = {
     "r2_weight": 1.0,
     "penalty_every": 4,
     "learning_rate": 1e-3,
+    "discriminator_pace": 1.0,
     "batch_size": 32,
     "updates": 4000,
 }
@@ -35,11 +36,13 @@ _ALL: dict[str, Any] = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "tiny": {**_ALL},
     "small": {**_ALL},
-    "large": {**_ALL},
+    "large": {**_ALL, "learning_rate": 2.5e-4, "discriminator_pace": 4.0},
 }
 """The values that depend on the situation."""
 
-_CUSTOMARY: dict[str, Any] = {"penalty_every": 1, "batch_size": 64, "updates": 2000}
+_CUSTOMARY: dict[str, Any] = {
+    "discriminator_pace": 1.0, "penalty_every": 1, "batch_size": 64, "updates": 2000,
+}  # fmt: skip
 """Of everything but `dcgan` by its own game; more and smaller updates were not tried there."""
 
 _CUSTOMARY_RATE = 2e-4
@@ -85,6 +88,8 @@ def settings_for(
         network = "mlp" if size <= LARGEST_FOR_MLP else found["network"]
     if network != found["network"]:
         found |= {**GAMES[network], "learning_rate": _CUSTOMARY_RATE, **_CUSTOMARY}
+    elif loss not in (None, found["loss"]):
+        found["learning_rate"] = _ALL["learning_rate"]
     if loss == "relativistic":
         found |= GAMES["modern"]
     elif loss is not None and found["loss"] == "relativistic":
