@@ -162,6 +162,25 @@ def test_the_situation_follows_from_the_images_of_a_class(per_class, situation):
     assert f"{found.updates:,} updates of {found.batch_size} images" in words
 
 
+def test_where_images_are_many_the_generator_of_dcgan_learns_more_slowly_than_its_discriminator():
+    def paces(per_class, **given):
+        found = GANConfig(**given).for_data(32, per_class)
+        return found.learning_rate, found.discriminator_learning_rate
+
+    assert paces(100) == (1e-3, 1e-3)
+    assert paces(6000) == (2.5e-4, 1e-3)
+    assert paces(6000, learning_rate=1e-4) == (1e-4, 4e-4)
+    assert paces(6000, learning_rate=1e-4, discriminator_pace=1.0) == (1e-4, 1e-4)
+    assert paces(6000, network="modern") == (2e-4, 2e-4)
+    assert paces(6000, network="modern", loss="hinge") == (2e-4, 2e-4)
+    assert paces(6000, loss="hinge") == (1e-3, 1e-3)
+    many = GANConfig().for_data(32, 6000).in_words(6000)
+    assert "learning rate 0.00025 (discriminator 0.001)" in many
+    assert "learning rate 0.001, " in GANConfig().for_data(32, 100).in_words(100)
+    with pytest.raises(UserError, match="discriminator_pace must be above 0, not 0"):
+        GANConfig(discriminator_pace=0)
+
+
 def test_what_is_given_stays_and_is_said_to_be_given():
     own = GANConfig(situation="large", updates=7, r1_weight=0.0, loss="hinge").for_data(32, 10)
     assert (own.situation, own.updates, own.r1_weight, own.loss) == ("large", 7, 0.0, "hinge")

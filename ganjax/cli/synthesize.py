@@ -49,6 +49,8 @@ class Synthesize:
     """How many of each class are selected; by default half, or those the classifier agrees with."""
     truncation: float | None = None
     """Largest absolute value of a latent's numbers, such as 0.7: more typical, less varied."""
+    expansion: float | None = None
+    """Factor of a latent's numbers, such as 1.5: more varied; best with --select agreement."""
     keep_copies: bool = False
     """Keep copies of training images."""
 
@@ -67,6 +69,7 @@ class Synthesize:
             select=self.select,
             keep_fraction=self.keep_fraction,
             truncation=self.truncation,
+            expansion=self.expansion,
             keep_copies=self.keep_copies,
         )
         written = synthesize(self.run_folder, self.out, wish, command=command, progress=Terminal())

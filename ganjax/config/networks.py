@@ -129,7 +129,8 @@ class GANConfig:
         return (
             f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
             f"{self.loss}, {', '.join(given) or 'no penalty'}, learning rate "
-            f"{self.learning_rate:g}{discriminator}, {transforms if self.augment != 'none' else 'no T(x)'}, "
+            f"{self.learning_rate:g}{discriminator}, "
+            f"{transforms if self.augment != 'none' else 'no T(x)'}, "
             f"{self.updates:,} updates of {self.batch_size} images"
         )
 

@@ -19,12 +19,12 @@ from ganjax.progress import Progress, Silent
 from ganjax.synthesis import trained_on
 from ganjax.synthesis.description import Description
 from ganjax.synthesis.judge import checksum
+from ganjax.synthesis.latents import expanded, truncated
 from ganjax.synthesis.sample import labels_in_turn, sampled
 from ganjax.synthesis.screening import Screening, screening
 from ganjax.synthesis.sift import sifted
 from ganjax.synthesis.trained import Trained, load
 from ganjax.synthesis.trained_on import Parts
-from ganjax.synthesis.truncation import truncated
 from ganjax.synthesis.wish import Wish, in_turn, of_each, to_balance
 from ganjax.training import GANState
 from ganjax.training.watch import sampling_variables
@@ -85,6 +85,8 @@ def synthesize(
     gan = load(folder, say=progress.say)
     if wish.truncation is not None:
         gan = truncated(gan, wish.truncation)
+    if wish.expansion is not None:
+        gan = expanded(gan, wish.expansion)
     wanted = _wanted(wish, folder, gan.description, progress)
     images = _images(folder, gan.description, progress)
     real = _real(images, gan.description) if wish.include_real else None
@@ -198,6 +200,7 @@ def _contents(
             "jaxlib": environment.version("jaxlib"),
             "backend": jax.default_backend(),
             "truncation": wish.truncation,
+            "expansion": wish.expansion,
             **passed.configuration,
         },
         facts={

@@ -36,6 +36,7 @@ class Wish:
       keep_fraction: of each class, the part of the samples that is selected; by default half, and
         for "agreement" those that the classifier takes for their class.
       truncation: the largest absolute value of a latent's numbers; None for any.
+      expansion: factor of a latent's numbers, above 1 for more varied images; None for 1.
       keep_copies: keep copies of training images, which are dropped otherwise.
     """
 
@@ -48,6 +49,7 @@ class Wish:
     select: str = "none"
     keep_fraction: float | None = None
     truncation: float | None = None
+    expansion: float | None = None
     keep_copies: bool = False
 
     def __post_init__(self):
@@ -62,6 +64,10 @@ class Wish:
             raise UserError("--keep-fraction needs --select agreement or discriminator")
         if self.truncation is not None and not self.truncation > 0:
             raise UserError(f"--truncation must be above 0, such as 0.7, not {self.truncation}")
+        if self.expansion is not None and not 0 < self.expansion < float("inf"):
+            raise UserError(f"--expansion must be above 0, such as 1.5, not {self.expansion}")
+        if self.truncation is not None and self.expansion is not None:
+            raise UserError("give only one of --truncation and --expansion: one undoes the other")
         given = ["--count"] * (self.count is not None)
         given += ["--per-class"] * (self.per_class is not None) + ["--balance"] * self.balance
         if len(given) > 1:
@@ -92,6 +98,8 @@ class Wish:
             words += ["--keep-fraction", str(self.keep_fraction)]
         if self.truncation is not None:
             words += ["--truncation", str(self.truncation)]
+        if self.expansion is not None:
+            words += ["--expansion", str(self.expansion)]
         words += ["--keep-copies"] * self.keep_copies
         return shlex.join([*words, "--format", self.form, "--seed", str(self.seed), "--out", "DIR"])
 

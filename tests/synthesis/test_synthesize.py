@@ -548,16 +548,23 @@ def test_of_those_that_are_selected_there_are_exactly_as_many_as_wanted(
     assert " ".join(flags) in found["command"]
 
 
-def test_truncated_latents_make_another_set(run, tmp_path):
-    for name, wish in {"plain": Wish(count=9), "narrow": Wish(count=9, truncation=0.2)}.items():
+def test_truncated_and_expanded_latents_make_other_sets(run, tmp_path):
+    wishes = {
+        "narrow": Wish(count=9, truncation=0.2),
+        "plain": Wish(count=9),
+        "wide": Wish(count=9, expansion=3.0),
+    }
+    for name, wish in wishes.items():
         synthesize(run, tmp_path / name, wish)
-    plain, narrow = (
-        np.stack(list(_pixels(tmp_path / name, rows(tmp_path / name))))
-        for name in ("plain", "narrow")
+    narrow, plain, wide = (
+        np.stack(list(_pixels(tmp_path / name, rows(tmp_path / name))))[::3].std(axis=0).mean()
+        for name in wishes
     )
-    assert narrow[::3].std(axis=0).mean() < plain[::3].std(axis=0).mean()
-    assert manifest_of(tmp_path / "narrow")["configuration"]["truncation"] == 0.2
-    assert "--truncation 0.2" in manifest_of(tmp_path / "narrow")["command"]
+    assert narrow < plain < wide
+    for name, how, value in (("narrow", "truncation", 0.2), ("wide", "expansion", 3.0)):
+        manifest = manifest_of(tmp_path / name)
+        assert manifest["configuration"][how] == value
+        assert f"--{how} {value}" in manifest["command"]
 
 
 def test_nothing_is_kept_of_a_class_that_cannot_be_filled(run, tmp_path, monkeypatch):

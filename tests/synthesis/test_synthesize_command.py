@@ -89,6 +89,8 @@ def test_how_many_is_said_in_several_ways(run, ganjax, tmp_path, flags, expected
         (["--keep-fraction", "0.5"], "--keep-fraction needs --select agreement or discriminator"),
         (["--select", "discriminator", "--keep-fraction", "0"], "--keep-fraction must be above 0"),
         (["--truncation", "0"], "--truncation must be above 0, such as 0.7, not 0.0"),
+        (["--expansion", "inf"], "--expansion must be above 0, such as 1.5, not inf"),
+        (["--expansion", "2", "--truncation", "1"], "give only one of --truncation and --expan"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(

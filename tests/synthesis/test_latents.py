@@ -1,4 +1,4 @@
-"""Latent truncation: no number beyond the bound, and each latent the same whatever the count."""
+"""Latents, truncated or expanded: within their bound, and the same whatever the count."""
 
 from functools import partial
 
@@ -6,13 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from ganjax import models
+from ganjax import models, recipe
 from ganjax.config import GANConfig
 from ganjax.data.sources import Dataset
 from ganjax.errors import UserError
 from ganjax.synthesis.description import describe
+from ganjax.synthesis.latents import expanded, truncated, truncated_latents
 from ganjax.synthesis.trained import Trained
-from ganjax.synthesis.truncation import truncated, truncated_latents
+from ganjax.training.watch import sampling_variables
 
 KEY = jax.random.key(3)
 
@@ -74,11 +75,35 @@ def test_a_truncated_gan_makes_more_alike_images_and_the_same_where_nothing_is_c
         assert narrow[own].std(axis=0).mean() < 0.6 * plain[own].std(axis=0).mean()
 
 
+def test_an_expanded_gan_is_given_its_latents_so_many_times_as_far_from_0(gan):
+    plain, labels = gan.sample(KEY, 60)
+    wide, same = expanded(gan, 2.0).sample(KEY, 60)[0], expanded(gan, 1.0).sample(KEY, 60)[0]
+    np.testing.assert_array_equal(plain, same)
+    for label in (0, 1):
+        own = labels == label
+        assert wide[own].std(axis=0).mean() > 1.2 * plain[own].std(axis=0).mean()
+    generator, _ = recipe.networks(gan.description.config, size=8, channels=1, classes=2)
+    latents = 2.0 * generator.sample_latents(KEY, 60)
+    variables = sampling_variables(gan.state)
+    np.testing.assert_allclose(
+        expanded(gan, 2.0).gan.sample(gan.state, KEY, labels),
+        generator.apply(variables, latents, labels)[0],
+        atol=1e-6,
+    )
+
+
 def test_equal_bounds_share_what_they_compile_to(gan):
     assert truncated(gan, 0.5).gan is truncated(gan, 0.5).gan
+    assert expanded(gan, 1.5).gan is expanded(gan, 1.5).gan
 
 
 @pytest.mark.parametrize("bound", [0.0, -1.0, float("nan")])
 def test_a_bound_must_be_above_0(gan, bound):
     with pytest.raises(UserError, match="--truncation must be above 0"):
         truncated(gan, bound)
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_factor_must_be_above_0_and_finite(gan, factor):
+    with pytest.raises(UserError, match=r"--expansion must be above 0, such as 1\.5, not"):
+        expanded(gan, factor)

@@ -1,8 +1,12 @@
-"""Latent truncation: images nearer to what is typical, and less varied."""
+"""Other latents than a generator was trained on: truncated, or expanded.
+
+Truncated ones make images nearer to what is typical, less varied; expanded ones more varied images,
+more of which miss their class: let a classifier select among them.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -77,20 +81,48 @@ def truncated(gan: Trained, bound: float) -> Trained:
     return replace(gan, gan=_truncated(gan.description, bound))
 
 
+def expanded(gan: Trained, factor: float) -> Trained:
+    """Return a trained GAN that draws its images from latents so many times as far from 0.
+
+    The expansion trick of Lampis et al. 2023, arXiv 2305.10118.
+
+    Args:
+      gan: the GAN.
+      factor: of every number of its latents, such as 1.5; above 0, and 1 changes nothing.
+
+    Raises:
+      UserError: the factor is not above 0, or not finite.
+    """
+    if not 0 < factor < float("inf"):
+        raise UserError(f"--expansion must be above 0, such as 1.5, not {factor}")
+    return replace(gan, gan=_expanded(gan.description, factor))
+
+
 @cache
 def _truncated(description: Description, bound: float) -> GAN:
-    """Return a GAN's functions with another `sample`; equal ones are compiled once."""
+    return _drawing(description, lambda sample: partial(truncated_latents, sample, bound=bound))
+
+
+@cache
+def _expanded(description: Description, factor: float) -> GAN:
+    def times(sample: Callable[..., Array]) -> Callable[..., Array]:
+        return lambda key, count, *, first=0: factor * sample(key, count, first=first)
+
+    return _drawing(description, times)
+
+
+def _drawing(description: Description, change: Callable[[Callable], Callable]) -> GAN:
+    """Return a GAN's functions with a `sample` of other latents; cached, it is compiled once."""
     generator, _ = recipe.networks(
         description.config,
         size=description.size,
         channels=description.channels,
         classes=description.classes,
     )
+    latents_of = change(generator.sample_latents)
 
     def sample(state: GANState, key: Key, labels: Array, first: int | Array = 0) -> Array:
-        latents = truncated_latents(
-            generator.sample_latents, key, labels.shape[0], bound=bound, first=first
-        )
+        latents = latents_of(key, labels.shape[0], first=first)
         return generator.apply(sampling_variables(state), latents, labels)[0]
 
     return description.gan()._replace(sample=sample)
