@@ -52,12 +52,12 @@ def metrics() -> str:
 def full_set() -> str:
     """Say how much less generated images teach than the many real ones that they were made from."""
     found = read("full_set")
-    chosen = found["filter"]["chosen"]
+    chosen = found["chosen"]["samples"]
     lines = [
         "What generated images alone teach a classifier, of a GAN that was trained on "
         f"{found['generated'][chosen]['images']:,} images of Fashion-MNIST for "
         f"{found['core_seconds'] / 60:.0f} minutes of a core "
-        f"(`{found['command']}`; filter `{chosen}` was chosen on validation):",
+        f"(`{found['command']}`; `{chosen}` was chosen on validation):",
         "",
         "| filter of the samples | real images | as many samples | gap, in points (95 %) |",
         "| --- | --- | --- | --- |",

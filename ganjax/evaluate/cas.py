@@ -77,15 +77,27 @@ def train_both(
             progress=progress,
             name=f"train {seeds} classifiers on {'real images' if name == 'real' else images.name}",
         )
-    _, size, _, channels = real.images.shape
-    predictions = _predictions(replace(learning, seed=0), size, channels, len(real.class_names))
+    return paired(sides["real"], sides["judged"], real)
 
-    def predict(images: np.ndarray) -> np.ndarray:
+
+def paired(real: Learned, judged: Learned, images: Dataset) -> Trained:
+    """Put classifiers of both sides beside each other that were trained one after the other.
+
+    Args:
+      real: those trained on real images.
+      judged: as many, of the same networks, trained on the images that are judged.
+      images: the real ones, or others of their size, classes and number.
+    """
+    _, size, _, channels = images.images.shape
+    learning = replace(real.learning, seed=0)  # other seeds share what is compiled
+    predictions = _predictions(learning, size, channels, len(images.class_names))
+
+    def predict(tested: np.ndarray) -> np.ndarray:
         return np.stack(
-            [in_batches(partial(predictions, sides[name].variables), images) for name in SIDES]
+            [in_batches(partial(predictions, own.variables), tested) for own in (real, judged)]
         )
 
-    return Trained(sides["real"], sides["judged"], len(real), predict)
+    return Trained(real, judged, len(images), predict)
 
 
 @cache

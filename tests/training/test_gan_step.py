@@ -9,7 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from ganjax import models, training
+from ganjax import models, recipe, training
+from ganjax.config import GANConfig
 from ganjax.models import Generator, Model
 from ganjax.ops import augment, losses, policy
 from ganjax.training import penalties
@@ -345,3 +346,21 @@ def test_a_gan_without_labels_ignores_those_of_the_batch():
     one, _ = step(state, REAL, KEY)
     other, _ = step(state, REAL._replace(labels=1 - REAL.labels), KEY)
     chex.assert_trees_all_equal(one, other)
+
+
+def test_the_discriminator_of_a_configuration_learns_at_its_own_pace():
+    config = GANConfig(network="mlp", width=8, learning_rate=1e-3, discriminator_pace=4.0)
+    gan = recipe.gan(config, size=8, channels=1, classes=CLASSES)
+    images = 0.5 * jax.random.normal(KEY, (BATCH, 8, 8, 1))
+    before = jax.jit(gan.init)(KEY)
+    after, _ = jax.jit(gan.step)(before, Batch(images, REAL.labels), KEY)
+
+    def largest_change(old, new):
+        changes = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b)), old["params"], new["params"])
+        return max(jax.tree.leaves(changes))
+
+    # Adam's first update is the learning rate, whatever the gradient
+    assert largest_change(before.generator, after.generator) == pytest.approx(1e-3, rel=1e-3)
+    assert largest_change(before.discriminator, after.discriminator) == pytest.approx(
+        4e-3, rel=1e-3
+    )
