@@ -10,10 +10,10 @@ batches are small, and R1 and R2, half the work, are reckoned in every fourth up
 (arXiv 1912.04958).
 
 Where images are many, a generator as fast as its discriminator outruns it: on all of Fashion-MNIST
-the discriminator ends at log 2, telling no pair apart, while a new one tells nine pairs of ten apart
-after 250 updates. At a quarter of its pace the generator's samples teach a classifier more
-(`experiments/equal_time.py` has the distances). With 100 images per class they only come less near
-in the time there is. Otherwise the situations still share one recipe.
+the discriminator's loss ends at log 2, it tells no pair apart, while after 250 updates a new one
+tells nine pairs of ten apart. At a quarter of its pace the generator's samples teach a classifier
+more (`experiments/equal_time.py` has the distances). With 100 images per class they only come less
+near in the time there is. Otherwise the situations still share one recipe.
 """
 
 from typing import Any, Literal

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +16,7 @@ from ganjax.models import parameter_count
 from ganjax.progress import Progress
 from ganjax.study.arms import Candidate
 from ganjax.study.competition import Competition, Entrants, Images, Ways
+from ganjax.study.costs import Costs
 from ganjax.study.finalists import leave_candidates
 from ganjax.study.inspection import inspect, nearest_to_copies
 from ganjax.study.joint_arms import train_arms
@@ -79,8 +79,8 @@ def train_replicates(
     """Train all of some replicates side by side, and write into their folders what came of it.
 
     Each folder then holds its `Learnt` and the classifiers of all candidates. What a replicate
-    gives does not depend on which others run beside it. The seconds of a training that they shared
-    are divided equally among them, so that their sum is what passed.
+    gives does not depend on which others run beside it. The seconds of a training that they shared,
+    in all the runs that it took, are divided equally among them, so that their sum is what passed.
 
     Args:
       contest: what replicates share.
@@ -89,12 +89,12 @@ def train_replicates(
       upkeep: how often checkpoints are written, and what is done about trouble.
       progress: where to tell how far they are.
     """
-    seconds: dict[str, float] = {}
+    costs = Costs(shared / f"seconds-{'-'.join(str(own.number) for own in replicates)}.json")
     root = jax.random.key(contest.config.seed)
     roots = [jax.random.fold_in(root, own.number) for own in replicates]
     keys = [jax.random.split(own, 3) for own in roots]
     gan_keys, pool_keys, classifier_keys = zip(*keys, strict=True)
-    with _timed(seconds, "gan"):
+    with costs.of("gan"):
         pools = make_pools(
             contest.config,
             [
@@ -106,12 +106,12 @@ def train_replicates(
             upkeep=upkeep,
             progress=progress,
         )
-    with _timed(seconds, "inspection"):
+    with costs.of("inspection"):
         inspections = [
             inspect(contest.config, own.number, own.draw, pool, pool_key, progress)
             for own, pool, pool_key in zip(replicates, pools, pool_keys, strict=True)
         ]
-    with _timed(seconds, "classifiers"):
+    with costs.of("classifiers"):
         entrants, curves = _compete(
             contest,
             replicates,
@@ -121,14 +121,14 @@ def train_replicates(
             upkeep,
             progress,
         )
-    with _timed(seconds, "joint"):
+    with costs.of("joint"):
         joint = [
             train_arms(
                 contest.config, own.draw, own.folder, jax.random.fold_in(key, 3), upkeep, progress
             )
             for own, key in zip(replicates, roots, strict=True)
         ]
-    share = {name: round(spent / len(replicates), 3) for name, spent in seconds.items()}
+    share = costs.share(len(replicates))
     found = zip(replicates, pools, inspections, entrants, curves, joint, strict=True)
     for own, pool, inspection, classifiers, curve, told in found:
         _leave(contest, own, pool, inspection, classifiers, curve, told, dict(share))
@@ -234,17 +234,3 @@ def _pictures(images: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarra
         own = images[labels == label]
         rows.append(own[np.arange(PICTURES) % len(own)])
     return np.stack(rows)
-
-
-class _timed:
-    """Add the seconds spent within to `seconds[name]`."""
-
-    def __init__(self, seconds: dict[str, float], name: str):
-        self.seconds, self.name = seconds, name
-
-    def __enter__(self):
-        self.start = perf_counter()
-
-    def __exit__(self, *error):
-        spent = perf_counter() - self.start
-        self.seconds[self.name] = round(self.seconds.get(self.name, 0.0) + spent, 3)
