@@ -37,23 +37,24 @@ IMAGES, STEPS_PER_CALL = 10_000, 10
 
 _MODERN_GAME: dict[str, Any] = {
     "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0, "penalty_every": 4,
-    "learning_rate": 1e-3, "discriminator_pace": 1.0, "batch_size": 32,
+    "learning_rate": 1e-3, "discriminator_pace": 1.0, "batch_size": 32, "augment": "diffaugment",
 }  # fmt: skip
 """The game that `dcgan` has by default where images are few, arXiv 2501.05441 with lazy
 penalties."""
 
 _TWO_PACES = {**_MODERN_GAME, "learning_rate": 2.5e-4, "discriminator_pace": 4.0}
-"""That which it has where they are many: two time scales, arXiv 1706.08500."""
+"""Two time scales, arXiv 1706.08500; without T(x), that which it has where they are many."""
 
 SETTINGS: dict[str, GANConfig] = {
     "dcgan": GANConfig(network="dcgan", width=16, loss="non_saturating", learning_rate=2e-4),
     "dcgan-modern-game": GANConfig(network="dcgan", width=16, **_MODERN_GAME),
     "dcgan-two-paces": GANConfig(network="dcgan", width=16, **_TWO_PACES),
+    "dcgan-many": GANConfig(network="dcgan", width=16, **{**_TWO_PACES, "augment": "none"}),
     "resnet": GANConfig(network="resnet", width=16, **_MODERN_GAME),
     "modern": GANConfig(network="modern", width=16, **_MODERN_GAME),
 }
-"""Three networks by one game, and `dcgan` by two more: its paper's (arXiv 1511.06434), and the one
-that learns at two paces. All have one width: as many channels in the narrowest convolution."""
+"""Three networks by one game, and `dcgan` by others: its paper's (arXiv 1511.06434), and that of two
+paces with T(x) and without. All have one width: as many channels in the narrowest convolution."""
 
 
 def main() -> None:

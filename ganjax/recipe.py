@@ -101,10 +101,16 @@ def precision(wanted: Precision) -> Precision:
     return "float32" if jax.default_backend() == "cpu" else "bfloat16"
 
 
+def transforms_of(config: GANConfig) -> policy.Policy:
+    """Return T(x) in the discriminator of a complete configuration."""
+    assert config.augment is not None
+    return POLICIES[config.augment]
+
+
 def policy_in_words(config: GANConfig) -> str:
     """Say what T(x) is in the discriminator of a complete configuration."""
     assert config.augment_strength is not None
-    return policy.describe(POLICIES[config.augment], config.augment_strength)
+    return policy.describe(transforms_of(config), config.augment_strength)
 
 
 def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> GAN:
@@ -118,7 +124,7 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
         generator,
         discriminator,
         loss=LOSSES[config.loss],
-        augment=POLICIES[config.augment],
+        augment=transforms_of(config),
         augment_strength=config.augment_strength,
         adaptive=Adaptive() if config.augment_adaptive else None,
         penalties=penalties_of(config),
@@ -155,7 +161,7 @@ def joint_training(
 
     loss = LOSSES[config.loss]
     how: Any = {
-        "augment": POLICIES[config.augment],
+        "augment": transforms_of(config),
         "augment_strength": config.augment_strength,
         "penalties": penalties_of(config),
         "generator_optimizer": training.adam(config.learning_rate, beta1=config.beta1),

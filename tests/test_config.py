@@ -181,6 +181,20 @@ def test_where_images_are_many_the_generator_of_dcgan_learns_more_slowly_than_it
         GANConfig(discriminator_pace=0)
 
 
+def test_where_images_are_many_dcgan_sees_no_transforms_but_where_something_asks_for_them():
+    def transforms(**given):
+        return GANConfig(**given).for_data(32, 6000).augment
+
+    assert GANConfig().for_data(32, 500).augment == "diffaugment"
+    assert transforms() == "none"
+    assert transforms(augment="classical") == "classical"
+    assert transforms(augment_adaptive=True) == "diffaugment"
+    assert transforms(augment_strength=0.3) == "diffaugment"
+    assert transforms(loss="three_terms") == "diffaugment"
+    assert transforms(network="modern") == "diffaugment"
+    assert transforms(augment_strength=0.0) == "none"
+
+
 def test_what_is_given_stays_and_is_said_to_be_given():
     own = GANConfig(situation="large", updates=7, r1_weight=0.0, loss="hinge").for_data(32, 10)
     assert (own.situation, own.updates, own.r1_weight, own.loss) == ("large", 7, 0.0, "hinge")

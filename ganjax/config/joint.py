@@ -14,8 +14,8 @@ JOINT = tuple(name for name in get_args(Objective) if name != "gan")
 """The objectives that a classifier comes out of."""
 
 JOINT_CUSTOMS: dict[str, Any] = {
-    "learning_rate": 1e-3, "discriminator_pace": 1.0, "batch_size": 64, "penalty_every": 1,
-    "updates": 2000,
+    "augment": "diffaugment", "learning_rate": 1e-3, "discriminator_pace": 1.0, "batch_size": 64,
+    "penalty_every": 1, "updates": 2000,
 }  # fmt: skip
 """Of all players where nothing is given: what classifiers are customarily trained with."""
 

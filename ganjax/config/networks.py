@@ -45,7 +45,8 @@ class GANConfig:
       latent_size: numbers that each image is made from.
       loss: the adversarial loss; None for the one that suits the network. "three_terms" is the
         tutorials', whose T(x) leaks into samples.
-      augment: T(x), which real and generated images pass before the discriminator.
+      augment: T(x), which real and generated images pass before the discriminator; None for none
+        with dcgan in the situation "large", else diffaugment.
       augment_strength: factor on the limits of T(x).
       augment_adaptive: apply each transform of T(x) only as often as the discriminator overfits
         (arXiv 2006.06676).
@@ -76,7 +77,7 @@ class GANConfig:
     width: int | None = None
     latent_size: int = 64
     loss: LossName | None = None
-    augment: PolicyName = "diffaugment"
+    augment: PolicyName | None = None
     augment_strength: float | None = None
     augment_adaptive: bool = False
     r1_weight: float | None = None
@@ -101,7 +102,10 @@ class GANConfig:
           size: of the images, in pixels a side.
           per_class: training images per class, on average; None where it is not known.
         """
-        found = settings_for(self.situation, self.network, self.loss, size, per_class)
+        found = settings_for(
+            self.situation, self.network, self.loss, size, per_class,
+            transforms=self.augment_adaptive or bool(self.augment_strength),
+        )  # fmt: skip
         given = {name: value for name, value in vars(self).items() if value not in (None, "auto")}
         found = {**vars(self), **found, **given}
         found["width"] = found["width"] or (128 if found["network"] == "mlp" else 32)
@@ -139,7 +143,8 @@ class GANConfig:
         one_of("network", self.network, get_args(Network))
         if self.loss is not None:
             one_of("loss", self.loss, get_args(LossName))
-        one_of("augment", self.augment, get_args(PolicyName))
+        if self.augment is not None:
+            one_of("augment", self.augment, get_args(PolicyName))
         one_of("precision", self.precision, get_args(Precision))
         at_least(self, 1, "latent_size", *_given(self, "width", "updates", "penalty_every"))
         at_least(self, 2, *_given(self, "batch_size"))

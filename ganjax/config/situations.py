@@ -29,6 +29,7 @@ UP_TO: dict[str, float] = {"tiny": 50, "small": 500, "large": float("inf")}
 _ALL: dict[str, Any] = {
     "network": "dcgan",
     "loss": "relativistic",
+    "augment": "diffaugment",
     "augment_strength": 0.5,
     "r1_weight": 1.0,
     "r2_weight": 1.0,
@@ -42,12 +43,13 @@ _ALL: dict[str, Any] = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "tiny": {**_ALL},
     "small": {**_ALL},
-    "large": {**_ALL, "learning_rate": 2.5e-4, "discriminator_pace": 4.0},
+    "large": {**_ALL, "augment": "none", "learning_rate": 2.5e-4, "discriminator_pace": 4.0},
 }
 """The values that depend on the situation."""
 
 _CUSTOMARY: dict[str, Any] = {
-    "discriminator_pace": 1.0, "penalty_every": 1, "batch_size": 64, "updates": 2000,
+    "augment": "diffaugment", "discriminator_pace": 1.0, "penalty_every": 1, "batch_size": 64,
+    "updates": 2000,
 }  # fmt: skip
 """Of everything but `dcgan` by its own game; more and smaller updates were not tried there."""
 
@@ -72,7 +74,13 @@ def situation_of(per_class: float) -> str:
 
 
 def settings_for(
-    situation: str, network: str, loss: str | None, size: int, per_class: float | None
+    situation: str,
+    network: str,
+    loss: str | None,
+    size: int,
+    per_class: float | None,
+    *,
+    transforms: bool = False,
 ) -> dict[str, Any]:
     """Return the settings of a situation.
 
@@ -81,6 +89,7 @@ def settings_for(
       network: "auto" for the situation's own; another one is trained by the game that it is made
         for.
       loss: what was given; a relativistic one needs both penalties, others do not.
+      transforms: whether something was given that needs T(x).
       size: of the images, in pixels a side.
       per_class: training images per class, on average; None where it is not known, as "small".
 
@@ -100,6 +109,8 @@ def settings_for(
         found |= GAMES["modern"]
     elif loss is not None and found["loss"] == "relativistic":
         found |= _CUSTOMARY_GAME
+    if transforms:
+        found["augment"] = _ALL["augment"]
     return {**found, "network": network, "situation": situation}
 
 

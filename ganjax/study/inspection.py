@@ -94,7 +94,7 @@ def _leaks(
     assert config.augment_strength is not None  # what was left open is filled in when it trains
     train_key, ask_key = jax.random.split(key)
     detector = train_detector(
-        recipe.POLICIES[config.augment],
+        recipe.transforms_of(config),
         draw.fit,
         train_key,
         strength=config.augment_strength,
