@@ -53,8 +53,8 @@ SETTINGS: dict[str, GANConfig] = {
     "resnet": GANConfig(network="resnet", width=16, **_MODERN_GAME),
     "modern": GANConfig(network="modern", width=16, **_MODERN_GAME),
 }
-"""Three networks by one game, and `dcgan` by others: its paper's (arXiv 1511.06434), and that of two
-paces with T(x) and without. All have one width: as many channels in the narrowest convolution."""
+"""Three networks by one game, and `dcgan` by others: its paper's (arXiv 1511.06434), and two paces
+with T(x) and without. All have one width: as many channels in the narrowest convolution."""
 
 
 def main() -> None:
