@@ -12,8 +12,8 @@ batches are small, and R1 and R2, half the work, are reckoned in every fourth up
 Where images are many, a generator as fast as its discriminator outruns it: on all of Fashion-MNIST
 the discriminator's loss ends at log 2, it tells no pair apart, while after 250 updates a new one
 tells nine pairs of ten apart. So there the generator has a quarter of its pace; and no T(x), which
-many images do not need: both bring samples nearer (`experiments/equal_time.py`; at 1,000 images per
-class as on all 5,000). With T(x), slower generators only come less near in the time there is.
+many images do not need: together they bring samples nearer (`experiments/equal_time.py`, one seed).
+With T(x), slower generators only come less near in the time there is.
 Otherwise the situations still share one recipe.
 """
 
