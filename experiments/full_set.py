@@ -150,7 +150,9 @@ def judged(folder: Path, data_dir: str) -> dict[str, Any]:
     }
 
 
-def samples(gan: Trained, how: Filter, expansion: float, judge: Judge | None, fit: Dataset):
+def samples(
+    gan: Trained, how: Filter, expansion: float, judge: Judge | None, fit: Dataset
+) -> Dataset:
     """Draw as many samples as there are training images, of all classes in turn."""
     labels = balanced_labels(len(fit), len(fit.class_names))
     gan = expanded(gan, expansion)
