@@ -13,6 +13,7 @@ with a plot; the same command goes on where it stopped.
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,6 @@ from ganjax.synthesis.reference import reference
 from ganjax.synthesis.sample import balanced_labels, sample_images
 from ganjax.terminal import Terminal
 from ganjax.training.loop import Looks, train
-from ganjax.training.watch import with_sampling_variables
 
 PER_CLASS, SAMPLES = 22, 5000
 FILE = RESULTS / "collapse.json"
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         row = {"update": update, **{name: float(value) for name, value in signs.items()}}
         row["frechet"] = distance(guarded.state)
         row["kept"] = int(guarded.best_step)
-        row["kept_frechet"] = distance(with_sampling_variables(guarded.state, guarded.best))
+        row["kept_frechet"] = distance(replace(guarded.state, ema_generator=guarded.best))
         found["looks"] = [old for old in found["looks"] if old["update"] < update] + [row]
         write_json_atomically(FILE, found)
         return guarded, signs

@@ -39,11 +39,11 @@ _MODERN_GAME: dict[str, Any] = {
     "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0, "penalty_every": 4,
     "learning_rate": 1e-3, "discriminator_pace": 1.0, "batch_size": 32, "augment": "diffaugment",
 }  # fmt: skip
-"""The game that `dcgan` has by default where images are few, arXiv 2501.05441 with lazy
-penalties."""
+"""The game of arXiv 2501.05441 with lazy penalties: that of `dcgan` where T(x) comes always."""
 
 _TWO_PACES = {**_MODERN_GAME, "learning_rate": 2.5e-4, "discriminator_pace": 4.0}
-"""Two time scales, arXiv 1706.08500; without T(x), that which it has where they are many."""
+"""Two time scales, arXiv 1706.08500; without T(x), what `dcgan` has by default from 50 images per
+class on ("dcgan-many")."""
 
 SETTINGS: dict[str, GANConfig] = {
     "dcgan": GANConfig(network="dcgan", width=16, loss="non_saturating", learning_rate=2e-4),

@@ -5,7 +5,7 @@
 which is `ganjax study digits --out runs/digits`, then a copy of its results.json (all but the
 curves) at experiments/results/study_digits.json. On one core of an EPYC, beside other work, 8
 minutes; expect the best arm with generated images near 93.5 %, the best without near 93.3 %, a gain
-of +0.2 points (-0.3 to +0.7), verdict "does not help".
+of +0.2 points (-1.0 to +0.7), verdict "does not help".
 
 `python -m experiments.study_fashion_mnist` does the same for Fashion-MNIST.
 """

@@ -5,10 +5,11 @@
 The long tail has 500 images of the first class and 5 of the last (100:1). Each study is what
 `ganjax study` makes of it by the preset standard, with one classifier per candidate instead of two
 and GANs of half the width; draws of up to 100 images per class, which differ more from one another,
-have eight replicates instead of five, and 10 per class, where an earlier study of eight could not
-tell, has sixteen of other draws (seed 1). What follows -- is given to all of them. Results go to
+have eight replicates instead of five; 10 and 20 per class, where studies before could not tell,
+have seventeen and sixteen of other draws, as the last of them advised or more, and the long tail,
+whose draws differ most, has eleven. What follows -- is given to all of them. Results go to
 experiments/results/study_fashion_NAME.json, the studies themselves to --out; the same command goes
-on where it stopped. On 2 cores a study takes about half an hour: --only tail 20 runs some of them.
+on where it stopped. On one core a study takes up to an hour: --only tail 20 runs some of them.
 """
 
 import argparse
@@ -18,12 +19,12 @@ from experiments.study_digits import keep
 from ganjax.cli import main as command_line
 
 DRAWS = {
-    "10": ["--per-class", "10", "--replicates", "16", "--seed", "1"],
-    "20": ["--per-class", "20", "--replicates", "8"],
+    "10": ["--per-class", "10", "--replicates", "17", "--seed", "2"],
+    "20": ["--per-class", "20", "--replicates", "16", "--seed", "1"],
     "50": ["--per-class", "50", "--replicates", "8"],
     "100": ["--per-class", "100", "--replicates", "8"],
     "500": ["--per-class", "500"],
-    "tail": ["--per-class", "500", "--imbalance", "100"],
+    "tail": ["--per-class", "500", "--imbalance", "100", "--replicates", "11"],
 }
 
 

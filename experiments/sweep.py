@@ -54,7 +54,9 @@ CLASSIFIER_UPDATES, BATCH, CLASSIFIERS = 800, 64, 2
 WIDTH, FEATURES = 16, 64
 
 _CUSTOMARY: dict[str, Any] = {"network": "dcgan", "loss": "non_saturating"}
-_MODERN: dict[str, Any] = {"loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0}
+_MODERN: dict[str, Any] = {
+    "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0, "augment": "diffaugment",
+}  # fmt: skip
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "dcgan": {**_CUSTOMARY, "learning_rate": 2e-4},
@@ -69,6 +71,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dcgan-latent": {**_CUSTOMARY, "latent_consistency_weight": 5.0},
     "dcgan-relativistic": {"network": "dcgan", **_MODERN, "batch_size": 64, "penalty_every": 1},
     "dcgan-lazy": {"network": "dcgan", **_MODERN, "batch_size": 32, "penalty_every": 4},
+    "dcgan-paces": {"network": "dcgan", "augment": "none"},
+    "dcgan-paces-adaptive": {"network": "dcgan", "augment_adaptive": True},
     "resnet": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0},
     "resnet-fast": {"network": "resnet", "learning_rate": 1e-3, "width": 24},
     "resnet-r1": {"network": "resnet", "loss": "hinge"},

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from experiments import image_tables, joint_tables, restoration_tables, study_tables
+from ganjax.study.arms import CONTROL
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 STUDIES = (
     "study_digits",
+    "study_folder",
     *(f"study_fashion_{name}" for name in ("10", "20", "50", "100", "500", "tail")),
 )
 
@@ -80,8 +82,9 @@ def measured() -> str:
 def answers() -> str:
     """Tabulate the studies: what was asked, what came out, with intervals."""
     rows = [
-        "| source, per class | replicates | best without | best with | gain (95 %) | verdict |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| source, per class | replicates | best without | best with | gain (95 %) "
+        "| against noise | verdict |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     notes: list[str] = []
     for name in STUDIES:
@@ -97,21 +100,41 @@ def answers() -> str:
             f"| {found['replicates']} "
             f"| {_percent(found['arms'][decisive['baseline']]['accuracy'])} "
             f"| {_percent(found['arms'][decisive['arm']]['accuracy'])} "
-            f"| {_points(decisive)} | {verdict[found['verdict']['helps']]} |"
+            f"| {_points(decisive)} | {_against_noise(name, decisive)} "
+            f"| {verdict[found['verdict']['helps']]} |"
         )
         if minority := found.get("minority"):
-            notes += ["", _minority(found, minority, tail)]
+            notes += ["", _minority(name, found, minority, tail)]
     return "\n".join([*rows, *notes])
 
 
-def _minority(found: dict[str, Any], minority: dict[str, Any], tail: str) -> str:
+def _against_noise(name: str, decisive: dict[str, Any]) -> str:
+    """Say what the best arm with generated images gained against noise in their place."""
+    for rival in decisive.get("rivals") or []:
+        if rival["baseline"] == CONTROL:
+            return _points(rival)
+    added = _added(name)
+    return f"{_points(added['generated_minus_noise'])} (1)" if added else ""
+
+
+def _added(name: str) -> dict[str, Any] | None:
+    """Return what the control scored that was added to a study when it was over."""
+    studies: dict[str, Any] = _read("noise_control")["studies"]
+    return studies.get(name.removeprefix("study_").replace("_", "-"))
+
+
+def _minority(name: str, found: dict[str, Any], minority: dict[str, Any], tail: str) -> str:
     """Say what generated images did for the classes with few images."""
     against = {row["baseline"]: _points(row) for row in minority["comparisons"]}
+    noise = against.get(CONTROL)
+    if added := _added(name):
+        noise = f"{_points(added['minority'])} (1)"
     return (
         f"With {found['per_class']}{tail} images per class: on the {len(minority['classes'])} "
         "classes with the fewest the best arm with generated images gained "
         f"{against['class-balanced resampling']} points against class-balanced resampling alone, "
-        f"{against['classical']} against the best arm without them."
+        f"{against['classical']} against the best arm without them, {noise} against noise in their "
+        "place."
     )
 
 

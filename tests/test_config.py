@@ -162,37 +162,66 @@ def test_the_situation_follows_from_the_images_of_a_class(per_class, situation):
     assert f"{found.updates:,} updates of {found.batch_size} images" in words
 
 
-def test_where_images_are_many_the_generator_of_dcgan_learns_more_slowly_than_its_discriminator():
-    def paces(per_class, **given):
+@pytest.mark.parametrize("per_class", [15, 100, 6000])
+def test_the_generator_of_dcgan_learns_more_slowly_than_its_discriminator(per_class):
+    def paces(**given):
         found = GANConfig(**given).for_data(32, per_class)
         return found.learning_rate, found.discriminator_learning_rate
 
-    assert paces(100) == (1e-3, 1e-3)
-    assert paces(6000) == (2.5e-4, 1e-3)
-    assert paces(6000, learning_rate=1e-4) == (1e-4, 4e-4)
-    assert paces(6000, learning_rate=1e-4, discriminator_pace=1.0) == (1e-4, 1e-4)
-    assert paces(6000, network="modern") == (2e-4, 2e-4)
-    assert paces(6000, network="modern", loss="hinge") == (2e-4, 2e-4)
-    assert paces(6000, loss="hinge") == (1e-3, 1e-3)
-    many = GANConfig().for_data(32, 6000).in_words(6000)
-    assert "learning rate 0.00025 (discriminator 0.001)" in many
-    assert "learning rate 0.001, " in GANConfig().for_data(32, 100).in_words(100)
+    assert paces() == (2.5e-4, 1e-3)
+    assert paces(learning_rate=1e-4) == (1e-4, 4e-4)
+    assert paces(learning_rate=1e-4, discriminator_pace=1.0) == (1e-4, 1e-4)
+    assert paces(augment_adaptive=True) == paces(augment="none") == (2.5e-4, 1e-3)
+    assert paces(augment="diffaugment") == paces(loss="hinge") == (1e-3, 1e-3)
+    few = per_class == 15  # T(x) is there, as often as it overfits: its strength changes no more
+    assert paces(augment_strength=0.3) == ((2.5e-4, 1e-3) if few else (1e-3, 1e-3))
+    assert paces(augment="diffaugment", discriminator_pace=2.0) == (1e-3, 2e-3)
+    assert paces(network="modern") == paces(network="mlp", augment="none") == (2e-4, 2e-4)
+    assert paces(network="modern", loss="hinge") == (2e-4, 2e-4)
+
+
+def test_both_paces_are_told_where_they_differ():
+    own = GANConfig().for_data(32, 6000).in_words(6000)
+    assert "learning rate 0.00025 (discriminator 0.001)" in own
+    customary = GANConfig(network="resnet").for_data(32, 100).in_words(100)
+    assert "learning rate 0.0002, " in customary
     with pytest.raises(UserError, match="discriminator_pace must be above 0, not 0"):
         GANConfig(discriminator_pace=0)
 
 
-def test_where_images_are_many_dcgan_sees_no_transforms_but_where_something_asks_for_them():
+@pytest.mark.parametrize(
+    ("per_class", "own"),
+    [(15, ("diffaugment", True)), (100, ("none", False)), (6000, ("none", False))],
+)
+def test_dcgan_sees_transforms_where_images_are_few_as_often_as_it_overfits(per_class, own):
     def transforms(**given):
-        return GANConfig(**given).for_data(32, 6000).augment
+        found = GANConfig(**given).for_data(32, per_class)
+        return found.augment, found.augment_adaptive
 
-    assert GANConfig().for_data(32, 500).augment == "diffaugment"
-    assert transforms() == "none"
-    assert transforms(augment="classical") == "classical"
-    assert transforms(augment_adaptive=True) == "diffaugment"
-    assert transforms(augment_strength=0.3) == "diffaugment"
-    assert transforms(loss="three_terms") == "diffaugment"
-    assert transforms(network="modern") == "diffaugment"
-    assert transforms(augment_strength=0.0) == "none"
+    constant = "diffaugment", False
+    assert transforms() == transforms(augment_strength=0.0) == own
+    assert transforms(augment="none") == ("none", False)
+    assert transforms(augment="classical") == ("classical", False)
+    assert transforms(augment="classical", augment_adaptive=True) == ("classical", True)
+    assert transforms(augment_adaptive=True) == ("diffaugment", True)
+    assert transforms(augment="diffaugment") == constant
+    assert transforms(augment_strength=0.3) == (own if own[0] != "none" else constant)
+    for other in ({"loss": "three_terms"}, {"loss": "hinge"}, {"network": "modern"}):
+        assert transforms(**other) == constant
+        assert transforms(**other, augment_adaptive=True) == ("diffaugment", True)
+
+
+@pytest.mark.parametrize("per_class", [15, 100])
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"augment": "none"}, {"augment": "diffaugment"}, {"augment_adaptive": True}],
+    ids=["nothing", "none", "constant", "adaptive"],
+)
+def test_a_complete_configuration_is_the_same_in_every_situation(per_class, given):
+    own = GANConfig(**given).for_data(32, per_class)
+    for situation in ("tiny", "small", "large"):
+        other = dataclasses.replace(own, situation=situation)
+        assert other.for_data(32, per_class) == other
 
 
 def test_what_is_given_stays_and_is_said_to_be_given():
@@ -289,6 +318,24 @@ def test_a_folder_of_another_run_is_refused_with_what_differs(tmp_path):
     folder = stored(tmp_path / "run", json.dumps(to_json(other)))
     with pytest.raises(UserError, match=r"another run .*seed: 1, not 0; gan\.updates: 5, not None"):
         claim_folder(folder, CONFIG)
+
+
+def test_a_run_of_an_earlier_version_is_refused_by_what_it_did_not_have(tmp_path):
+    before = to_json(CONFIG)
+    del before["gan"]["discriminator_pace"]  # None: as if it had not been there
+    folder = stored(tmp_path / "run", json.dumps(before))
+    assert claim_folder(folder, CONFIG) == before
+    del before["gan"]["latent_size"]
+    folder = stored(tmp_path / "other", json.dumps(before))
+    with pytest.raises(UserError, match=r"earlier version, which had no gan\.latent_size: give"):
+        claim_folder(folder, CONFIG)
+
+
+@pytest.mark.parametrize(("one", "other"), [(TrainConfig, StudyConfig), (StudyConfig, TrainConfig)])
+def test_a_run_of_another_command_is_not_one_of_an_earlier_version(tmp_path, one, other):
+    folder = stored(tmp_path / "run", json.dumps(to_json(other("digits"))))
+    with pytest.raises(UserError, match="holds another run"):
+        claim_folder(folder, one("digits"))
 
 
 def test_many_differences_are_cut_short(tmp_path):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ganjax.config.checks import at_least, one_of, positive
-from ganjax.config.situations import Situation, settings_for, why
+from ganjax.config.situations import Situation, Transforms, settings_for, why
 from ganjax.errors import UserError
 
 Network = Literal["auto", "mlp", "dcgan", "resnet", "modern"]
@@ -45,11 +45,15 @@ class GANConfig:
       latent_size: numbers that each image is made from.
       loss: the adversarial loss; None for the one that suits the network. "three_terms" is the
         tutorials', whose T(x) leaks into samples.
-      augment: T(x), which real and generated images pass before the discriminator; None for none
-        with dcgan in the situation "large", else diffaugment.
-      augment_strength: factor on the limits of T(x).
+      augment: T(x), which real and generated images pass before the discriminator; None for
+        diffaugment, but with dcgan and its own loss for none where the situation is "small" or
+        "large", and in "tiny" for diffaugment with `augment_adaptive`. Where T(x) comes always, as
+        it does with one that is given without `augment_adaptive`, dcgan has the `learning_rate`
+        1e-3 and the `discriminator_pace` 1 if these are not given.
+      augment_strength: factor on the limits of T(x); given alone, it brings T(x) where the
+        situation has none.
       augment_adaptive: apply each transform of T(x) only as often as the discriminator overfits
-        (arXiv 2006.06676).
+        (arXiv 2006.06676). Without it the situation decides; `augment` alone means always.
       r1_weight: weight of the R1 penalty (arXiv 1801.04406); 0 leaves it out.
       r2_weight: of the same on generated images.
       penalty_every: reckon R1 and R2 once in so many updates, as many times as strong (lazy
@@ -60,10 +64,10 @@ class GANConfig:
       latent_consistency_weight: of consistency under small changes of the latents (arXiv
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
-      learning_rate: of the generator's Adam; None for 1e-3 with dcgan, but 2.5e-4 in the situation
-        "large"; 2e-4 with the others.
+      learning_rate: of the generator's Adam; None for 2.5e-4 with dcgan (1e-3 by another loss than
+        its own, or where T(x) comes always), 2e-4 with the others.
       discriminator_pace: the discriminator's learning rate, as a multiple of that (two time scales,
-        arXiv 1706.08500); None for 4 with dcgan in the situation "large", else 1.
+        arXiv 1706.08500); None for 4 where the learning rate is 2.5e-4 by default, else 1.
       beta1: of Adam, for both networks.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update; None for 32 with dcgan, 64 with the others.
@@ -104,12 +108,24 @@ class GANConfig:
         """
         found = settings_for(
             self.situation, self.network, self.loss, size, per_class,
-            transforms=self.augment_adaptive or bool(self.augment_strength),
+            transforms=self._transforms(),
         )  # fmt: skip
         given = {name: value for name, value in vars(self).items() if value not in (None, "auto")}
+        if not self.augment_adaptive:  # then it was not given: T(x) was, or the situation has it
+            del given["augment_adaptive"]
         found = {**vars(self), **found, **given}
         found["width"] = found["width"] or (128 if found["network"] == "mlp" else 32)
         return GANConfig(**found)
+
+    def _transforms(self) -> Transforms | None:
+        """Return what was given of T(x)."""
+        if self.augment_adaptive:
+            return "adaptive"
+        if self.augment == "none":
+            return "none"
+        if self.augment:
+            return "constant"
+        return "some" if self.augment_strength else None
 
     @property
     def discriminator_learning_rate(self) -> float:
@@ -183,6 +199,8 @@ class ClassifierConfig:
         quarter or a half of the limits is best (`experiments/choice.py`).
       learning_curve: also train on a quarter and on half of the real images, to say what a gain is
         worth in real images.
+      control: also train, when all is chosen, with noise in place of generated images, which has to
+        be beaten too: they may help by regularising alone.
       flip: whether mirroring left and right keeps an image's label. Never assumed.
       precision: what the networks compute in, as for the GAN.
     """
@@ -197,6 +215,7 @@ class ClassifierConfig:
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
     strengths: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5)
     learning_curve: bool = True
+    control: bool = True
     flip: bool = False
     precision: Precision = "auto"
 

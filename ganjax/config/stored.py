@@ -19,6 +19,17 @@ def to_json(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
+def unknown(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
+    """Name what a configuration does not have that another has, and not as None."""
+    found: list[str] = []
+    for name, value in other.items():
+        if name not in one and value is not None:
+            found.append(f"{prefix}{name}")
+        elif isinstance(one.get(name), dict) and isinstance(value, dict):
+            found += unknown(one[name], value, f"{prefix}{name}.")
+    return found
+
+
 def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
     """Name what differs between two configurations, as `gan.width: 32, not 64`."""
     found: list[str] = []
@@ -35,7 +46,8 @@ def claim_folder(out: Path, config: Any) -> dict[str, Any] | None:
     """Return None where a folder is free for a run, and the configuration where it is this run's.
 
     Raises:
-      UserError: it holds a run of another configuration, or files that are no run of ganjax.
+      UserError: it holds a run of another configuration or of an earlier version, or files that
+        are no run of ganjax.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; give a folder")
@@ -50,7 +62,15 @@ def claim_folder(out: Path, config: Any) -> dict[str, Any] | None:
         raise UserError(f"{stored} is no JSON; give a new folder with --out") from None
     if not isinstance(found, dict):
         raise UserError(f"{stored} is no ganjax run's; give a new folder with --out")
-    changes = differences(found, to_json(config))
+    wanted = to_json(config)
+    changes = differences(found, wanted)
+    lacking = unknown(found, wanted)
+    # A run of another command lacks something too, but has what this one does not know
+    if changes and lacking and not unknown(wanted, found):
+        raise UserError(
+            f"--out {out} holds a run of an earlier version, which had no "
+            f"{', '.join(lacking[:3])}: give a new folder"
+        )
     if changes:
         raise UserError(
             f"--out {out} holds another run ({'; '.join(changes[:3])}"

@@ -10,6 +10,8 @@ from ganjax.report.plots import Mark, Row
 from ganjax.report.words import METRICS, colour, note, percent, points, short, title
 
 DECISIVE = "the best with generated images, minus the best without"
+NOISE = "noise in their place"
+"""How the name of a study's negative control ends, as in `ganjax.study.arms`."""
 WAYS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 ONLY_GENERATED = (
     "All this is about generated images as an addition to a training set. How the classifiers did "
@@ -42,6 +44,7 @@ def answer(r: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "next": [*_advice(r, row), *([ONLY_GENERATED] if r.get("joint") else [])],
         "command": "",
         "row": row,
+        "noise": against_noise(row),
     }
     if helps is None and verdict.get("replicates_to_tell"):
         seed = (r.get("seed") or 0) + 1
@@ -57,6 +60,11 @@ def answer(r: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
             "mark": Mark(axis.at(row["difference"]), axis.at(row["low"]), axis.at(row["high"])),
         }  # fmt: skip
     return found
+
+
+def against_noise(row: dict[str, Any]) -> bool:
+    """Whether noise in the place of generated images had to be beaten too."""
+    return any(rival["baseline"].endswith(NOISE) for rival in row.get("rivals") or [])
 
 
 def _minus(text: str) -> str:
@@ -113,11 +121,14 @@ def _advice(r: dict[str, Any], row: dict[str, Any]) -> list[str]:
             "Until then, the simpler way is to leave the generated images out.",
         ]
     worth_having = row and row["difference"] >= (verdict.get("smallest_gain") or 0.01)
-    if worth_having and any(rival["difference"] <= 0 for rival in row.get("rivals") or []):
-        return [
-            "Leave the generated images out: another strength of the classical transforms did as "
-            "well without them.",
-        ]
+    unbeaten = [rival["baseline"] for rival in row.get("rivals") or [] if rival["difference"] <= 0]
+    if worth_having and unbeaten:
+        another = (
+            "noise in their place did as well: what helps is that it regularises."
+            if all(name.endswith(NOISE) for name in unbeaten)
+            else "another strength of the classical transforms did as well without them."
+        )
+        return [f"Leave the generated images out: {another}"]
     return [
         "Collect more test images: with these, no number of replicates would settle it.",
         "Until then, the simpler way is to leave the generated images out.",
@@ -208,6 +219,7 @@ def comparisons(r: dict[str, Any], metric: str) -> dict[str, Any] | None:
     ]
     return {
         "rivals": [line(row, row["baseline"].partition(", ")[2], "") for row in rivals],
+        "noise": any(map(against_noise, found)),
         "corrected": any("p_value_holm" in row for row in found),
         "metric": METRICS[metric], "axis": axis, "zero": axis.at(0), "level": found[0]["level"],
         "decisive": [row for row in rows if row.strong],

@@ -17,8 +17,14 @@ ARMS = ("real", "classical", "generated", "both")
 RESAMPLED = "class-balanced resampling"
 """An entry of unbalanced studies beside the arms: that alone, to compare with."""
 
-RIVAL = "without generated images, strength "
+_WITHOUT_THEM = "without generated images, "
+
+RIVAL = f"{_WITHOUT_THEM}strength "
 """How the names of `rivals` begin."""
+
+CONTROL = f"{_WITHOUT_THEM}noise in their place"
+"""The negative control: the way to train with generated images that validation chose, with noise in
+their place. Whatever is mixed into a small set regularises it; to help is to do more than that."""
 
 PARTS = (0.25, 0.5, 1.0)
 """Parts of the real images that the learning curve is drawn through."""
@@ -97,7 +103,8 @@ def rivals(candidates: Sequence[Candidate], own: Sequence[int]) -> dict[str, tup
     The arm with them helps if it beats every one of these. To beat the one that validation chose is
     not enough: that may be a poor choice, for all replicates alike, which no interval carries. A
     test of each at level alpha is one of all at level alpha, whatever validation chose (the
-    intersection-union test, Berger 1982), and nothing is chosen on the test set.
+    intersection-union test, Berger 1982), and nothing is chosen on the test set. What validation
+    chose with generated images is taken as given.
 
     Args:
       candidates: all of them.
@@ -141,9 +148,19 @@ def part_name(part: float) -> str:
     return f"{part:.0%} of the real images"
 
 
+def has_to_be_beaten(name: str) -> bool:
+    """Whether an entry is one of `rivals`, or the `CONTROL`."""
+    return name.startswith(_WITHOUT_THEM)
+
+
+def without_prefix(name: str) -> str:
+    """Shorten the name of what has to be beaten, as "strength 0.25"."""
+    return name.removeprefix(_WITHOUT_THEM)
+
+
 def only_measured(name: str) -> bool:
-    """Whether an entry is one that arms are measured by: of the learning curve, or a rival."""
-    return name.startswith(RIVAL) or name in map(part_name, PARTS)
+    """Whether an entry is one that arms are measured by: has to be beaten, or is of the curve."""
+    return has_to_be_beaten(name) or name in map(part_name, PARTS)
 
 
 def choose(indices: Sequence[int], probability: np.ndarray) -> int:

@@ -13,7 +13,8 @@ import numpy as np
 from ganjax.config import Objective
 from ganjax.data.splits import Draw, SealedTest
 from ganjax.errors import UserError
-from ganjax.study.arms import ARMS, Entry, choose
+from ganjax.study.arms import ARMS, CONTROL, Entry, choose
+from ganjax.study.control import drop_control, read_control
 from ganjax.study.finalists import (
     choose_temperatures,
     drop_candidates,
@@ -26,6 +27,7 @@ from ganjax.study.joint_arms import finalist, joint_arms, weights_of
 from ganjax.study.record import Learnt, Record
 from ganjax.study.replicate import Contest, Replicate
 from ganjax.synthesis.classifiers import Described
+from ganjax.synthesis.description import has_generator, read
 
 
 class Choices(NamedTuple):
@@ -50,20 +52,30 @@ class Choices(NamedTuple):
         return f"chosen on validation: {'; '.join(told)}"
 
 
-def refuse_earlier(contest: Contest, learnt: Sequence[Learnt]) -> None:
+def refuse_earlier(
+    contest: Contest, replicates: Sequence[Replicate], learnt: Sequence[Learnt]
+) -> None:
     """Refuse to go on with what an earlier version began.
 
     Args:
       contest: what replicates share.
-      learnt: what there is of a study that is not finished.
+      replicates: all of a study that is not finished.
+      learnt: what there is of them.
 
     Raises:
-      UserError: some of its replicates chose each for itself, from other candidates, or had no
-        rivals.
+      UserError: some of its replicates chose each for itself, from other candidates, had no rivals
+        or no control, or trained their GANs by other defaults than those of now.
     """
+    for own in replicates:
+        if has_generator(own.folder) and read(own.folder).config != contest.description.config:
+            raise UserError(
+                f"the GAN in {own.folder} was trained with other defaults, those of an earlier "
+                "version: begin the study again with a new --out"
+            )
     chose_otherwise = any(len(own.probability) != len(contest.candidates) for own in learnt)
     judged = [own for own in learnt if isinstance(own, Record)]
-    if chose_otherwise or any(not set(own.entries) >= set(contest.arms) for own in judged):
+    arms = {*contest.arms, *([CONTROL] if contest.control else [])}
+    if chose_otherwise or any(not set(own.entries) >= arms for own in judged):
         raise UserError(
             "this study was begun by an earlier version, which chose in another way: "
             "begin it again with a new --out"
@@ -106,6 +118,7 @@ def judge(
 
     Raises:
       SealedTestError: the test was opened for this replicate before, for another choice.
+      UserError: classifiers that wait for their look are damaged or gone.
     """
     start = perf_counter()
     folder, draw = replicate.folder, replicate.draw
@@ -114,6 +127,10 @@ def judge(
         for arm, i in choices.candidates.items()
     }
     chosen = finalists(contest.competition, contest.candidates, read_candidates(folder), entries)
+    seconds = dict(learnt.seconds)
+    if contest.control is not None:
+        entries[CONTROL], chosen[CONTROL], spent = read_control(contest, replicate)
+        seconds["classifiers"] += spent
     joint = dict(learnt.joint)
     for arm, i in choices.weights.items():
         own = finalist(contest.config, arm, joint[arm]["tried"][i], folder)
@@ -123,7 +140,7 @@ def judge(
     keep(folder, _described(contest, draw), chosen, temperatures)
     seen = look(chosen, temperatures, sealed, replicate.number)
     record = Record(
-        **{**vars(learnt), "joint": joint},
+        **{**vars(learnt), "joint": joint, "seconds": seconds},
         entries=entries,
         labels=seen.labels,
         predictions=seen.predictions,
@@ -138,6 +155,7 @@ def clear(replicate: Replicate) -> None:
     """Remove what waited in a replicate's folder for its record."""
     Learnt.drop(replicate.folder)
     drop_candidates(replicate.folder)
+    drop_control(replicate.folder)
 
 
 def _described(contest: Contest, draw: Draw) -> Described:

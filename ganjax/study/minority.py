@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 
 from ganjax.metrics import crossed_interval
-from ganjax.study.arms import RESAMPLED, WITH, WITHOUT
+from ganjax.study.arms import CONTROL, RESAMPLED, WITH, WITHOUT, without_prefix
 from ganjax.study.record import Record
 from ganjax.study.results import correctness
+
+
+def fewest(counts: Sequence[int]) -> np.ndarray:
+    """Return the labels of the half of the classes that have the fewest images."""
+    return np.argsort(counts, kind="stable")[: len(counts) // 2]
 
 
 def minority(
@@ -23,19 +28,25 @@ def minority(
 
     Returns:
       A dict: `classes`, the names; `comparisons` of the best arm with generated images with the
-      best without, and with class-balanced resampling alone, `baseline`, `difference`, `low`,
-      `high`, `level`, of the mean over those classes' accuracies; `text`. None where classes were
-      not drawn unequally, or none of them is in the test set.
+      best without, with class-balanced resampling alone, and with noise in their place where that
+      was tried, `baseline`, `difference`, `low`, `high`, `level`, of the mean over those classes'
+      accuracies; `text`. None where classes were not drawn unequally, or none of them is in the
+      test set.
     """
     if RESAMPLED not in records[0].entries:
         return None
-    fewest = np.argsort(counts, kind="stable")[: len(counts) // 2]
+    small = fewest(counts)
     labels = records[0].labels
-    of_these = np.isin(labels, fewest)
+    of_these = np.isin(labels, small)
     if not of_these.any():
         return None
     rows: list[dict[str, Any]] = []
-    for baseline in (WITHOUT, RESAMPLED):
+    names = {
+        WITHOUT: "the best arm without generated images",
+        RESAMPLED: "class-balanced resampling alone",
+        CONTROL: without_prefix(CONTROL),
+    }
+    for baseline in (own for own in names if own in records[0].entries):
         values = (correctness(WITH, records) - correctness(baseline, records))[:, of_these]
         found = crossed_interval(values, labels=labels[of_these])
         rows.append(
@@ -48,15 +59,14 @@ def minority(
                 "level": found.level,
             }
         )
-    names = ("the best arm without generated images", "class-balanced resampling alone")
     told = " and ".join(
-        f"{100 * row['difference']:+.1f} points against {name} ({row['level']:.0%} interval "
-        f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
-        for row, name in zip(rows, names, strict=True)
+        f"{100 * row['difference']:+.1f} points against {names[row['baseline']]} "
+        f"({row['level']:.0%} interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
+        for row in rows
     )
-    whom = "class" if len(fewest) == 1 else f"{len(fewest)} classes"
+    whom = "class" if len(small) == 1 else f"{len(small)} classes"
     return {
-        "classes": [class_names[label] for label in sorted(fewest)],
+        "classes": [class_names[label] for label in sorted(small)],
         "comparisons": rows,
         "text": f"On the {whom} with the fewest images the best arm with generated images scored "
         f"{told}; these are descriptive.",

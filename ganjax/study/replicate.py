@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ganjax.config import StudyConfig, Upkeep
+from ganjax.config import ClassifierConfig, StudyConfig, Upkeep
 from ganjax.data.loader import Resident, to_device
 from ganjax.data.splits import Draw
 from ganjax.models import parameter_count
@@ -43,7 +43,9 @@ class Contest:
       candidates: the ways to train.
       arms: which candidates each arm chooses from.
       description: of the GAN.
-      competition: the classifiers' functions.
+      competition: the functions of all candidates' classifiers.
+      control: those of the one candidate that is trained with noise for generated images; None
+        without such a control.
       joint: how each arm that is trained together with a GAN is trained, as JSON values.
     """
 
@@ -52,6 +54,7 @@ class Contest:
     arms: dict[str, tuple[int, ...]]
     description: Description
     competition: Competition
+    control: Competition | None
     joint: dict[str, dict[str, Any]]
 
 
@@ -90,16 +93,13 @@ def train_replicates(
       progress: where to tell how far they are.
     """
     costs = Costs(shared / f"seconds-{'-'.join(str(own.number) for own in replicates)}.json")
-    root = jax.random.key(contest.config.seed)
-    roots = [jax.random.fold_in(root, own.number) for own in replicates]
-    keys = [jax.random.split(own, 3) for own in roots]
-    gan_keys, pool_keys, classifier_keys = zip(*keys, strict=True)
+    keys = [keys_of(contest, own) for own in replicates]
     with costs.of("gan"):
         pools = make_pools(
             contest.config,
             [
-                Wanted(own.folder, own.draw, *own_keys)
-                for own, *own_keys in zip(replicates, gan_keys, pool_keys, strict=True)
+                Wanted(own.folder, own.draw, key.gan, key.pool)
+                for own, key in zip(replicates, keys, strict=True)
             ],
             contest.description,
             shared=shared / "gans",
@@ -108,25 +108,25 @@ def train_replicates(
         )
     with costs.of("inspection"):
         inspections = [
-            inspect(contest.config, own.number, own.draw, pool, pool_key, progress)
-            for own, pool, pool_key in zip(replicates, pools, pool_keys, strict=True)
+            inspect(contest.config, own.number, own.draw, pool, key.pool, progress)
+            for own, pool, key in zip(replicates, pools, keys, strict=True)
         ]
     with costs.of("classifiers"):
-        entrants, curves = _compete(
-            contest,
+        entrants, curves = compete(
+            contest.competition,
+            contest.candidates,
+            contest.config.classifier,
             replicates,
             [pool.images for pool in pools],
-            classifier_keys,
-            shared,
-            upkeep,
-            progress,
+            [key.classifiers for key in keys],
+            shared=shared / "classifiers",
+            upkeep=upkeep,
+            progress=progress,
         )
     with costs.of("joint"):
         joint = [
-            train_arms(
-                contest.config, own.draw, own.folder, jax.random.fold_in(key, 3), upkeep, progress
-            )
-            for own, key in zip(replicates, roots, strict=True)
+            train_arms(contest.config, own.draw, own.folder, key.joint, upkeep, progress)
+            for own, key in zip(replicates, keys, strict=True)
         ]
     share = costs.share(len(replicates))
     found = zip(replicates, pools, inspections, entrants, curves, joint, strict=True)
@@ -136,21 +136,52 @@ def train_replicates(
     shutil.rmtree(shared, ignore_errors=True)
 
 
-def _compete(
-    contest: Contest,
+class Keys(NamedTuple):
+    """The random numbers of a replicate: of its GAN, of its samples, of its arms."""
+
+    gan: Key
+    pool: Key
+    classifiers: Key
+    joint: Key
+
+
+def keys_of(contest: Contest, replicate: Replicate) -> Keys:
+    """Return the keys of a replicate, which follow from the study's seed and its number alone."""
+    root = jax.random.fold_in(jax.random.key(contest.config.seed), replicate.number)
+    gan, pool, classifiers = jax.random.split(root, 3)
+    return Keys(gan, pool, classifiers, joint=jax.random.fold_in(root, 3))
+
+
+def compete(
+    competition: Competition,
+    candidates: Sequence[Candidate],
+    config: ClassifierConfig,
     replicates: Sequence[Replicate],
     pools: Sequence[Resident],
     keys: Sequence[Key],
+    *,
     shared: Path,
     upkeep: Upkeep,
     progress: Progress,
 ) -> tuple[list[Entrants], list[Curves]]:
-    """Train the classifiers of all replicates side by side, or go on where they stopped."""
-    config, competition = contest.config.classifier, contest.competition
+    """Train the classifiers of all replicates side by side, or go on where they stopped.
+
+    Args:
+      competition: the functions of as many candidates.
+      candidates: the ways to train.
+      config: how all are trained.
+      replicates: whose draws they are trained on.
+      pools: the images of each that take the place of real ones, host arrays.
+      keys: of each replicate's classifiers.
+      shared: folder for what they keep together while they train.
+      upkeep: how often checkpoints are written, and what is done about trouble.
+      progress: where to tell how far they are.
+
+    Returns:
+      For each replicate its classifiers, and their accuracy on validation at every evaluation.
+    """
     group = side_by_side.group(len(replicates))
-    ways = Ways(
-        *(np.asarray(column, np.float32) for column in zip(*contest.candidates, strict=True))
-    )
+    ways = Ways(*(np.asarray(column, np.float32) for column in zip(*candidates, strict=True)))
     init_keys, batch_keys = zip(*[jax.random.split(key) for key in keys], strict=True)
     # A pool is a host array: it goes straight to the device of its own row
     data = group.stack(
@@ -160,7 +191,8 @@ def _compete(
         ]
     )
     advance = side_by_side.many_steps(competition.advance, group.mesh)
-    name = f"train {len(replicates) * len(contest.candidates) * config.seeds} classifiers"
+    count = len(replicates) * len(candidates) * config.seeds
+    name = f"train {count} classifier{'s' if count > 1 else ''}"
     with progress.stage(name, config.updates, "updates") as tick:
         found = train(
             advance,
@@ -172,7 +204,7 @@ def _compete(
             tick=tick,
             say=progress.say,
             note=lambda metrics: f"best on validation {metrics['accuracy'].max():.1%}",
-            folder=shared / "classifiers" / "-".join(str(replicates[i].number) for i in group.rows),
+            folder=shared / "-".join(str(replicates[i].number) for i in group.rows),
             upkeep=upkeep,
         )
     curves = [

@@ -17,7 +17,15 @@ from ganjax.metrics import (
     p_value,
     replicates_to_tell,
 )
-from ganjax.study.arms import ARMS, RIVAL, WITH, WITHOUT, Candidate
+from ganjax.study.arms import (
+    ARMS,
+    CONTROL,
+    WITH,
+    WITHOUT,
+    Candidate,
+    has_to_be_beaten,
+    without_prefix,
+)
 from ganjax.study.record import Record
 
 SCHEMA = 1
@@ -176,12 +184,13 @@ def gain(records: Sequence[Record]) -> Interval:
 def against_rivals(records: Sequence[Record]) -> dict[str, Interval]:
     """Return the interval against each way to train without generated images, by its name.
 
-    Records of earlier versions name none: there what validation chose was the only one.
+    Noise in their place is one of them, where there is such a control. Records of earlier versions
+    name none: there what validation chose was the only one.
     """
     return {
         name: difference(WITH, name, records)
         for name in records[0].entries
-        if name.startswith(RIVAL)
+        if has_to_be_beaten(name)
     }
 
 
@@ -227,6 +236,7 @@ def verdict(records: Sequence[Record], smallest_gain: float, seed: int) -> dict[
         "details": [
             *_reasons(helps, interval, rivals, smallest_gain, needed, seed),
             *_lowest(interval, chosen, rivals),
+            *_against_noise(rivals, smallest_gain),
             *_preferred(records),
         ],
         "smallest_gain": smallest_gain,
@@ -250,7 +260,7 @@ def _reasons(
     needed: int | None,
     seed: int,
 ) -> list[str]:
-    least = f"{100 * smallest_gain:.3g} point{'s' if smallest_gain != 0.01 else ''}"
+    least = _least(smallest_gain)
     if helps and interval.estimate < smallest_gain:
         return [f"The gain is real but smaller than {least}, the least you said is worth having."]
     if helps:
@@ -261,11 +271,15 @@ def _reasons(
         ]
     room = f"The interval leaves room both for no gain and for one of {least} or more."
     worth_having = interval.estimate >= smallest_gain
-    if needed is None and worth_having and any(own.estimate <= 0 for own in rivals.values()):
+    unbeaten = [name for name, own in rivals.items() if own.estimate <= 0]
+    if needed is None and worth_having and unbeaten:
+        another = (
+            "noise in their place" if unbeaten == [CONTROL] else "without them another strength"
+        )
         return [
             room,
-            "More replicates would not settle it if the differences stay what they are: without "
-            "them another strength did as well.",
+            "More replicates would not settle it if the differences stay what they are: "
+            f"{another} did as well.",
         ]
     if needed is None:
         return [room, "More replicates alone would not settle it: the test set is too small."]
@@ -277,17 +291,39 @@ def _reasons(
 
 
 def _lowest(interval: Interval, chosen: Interval, rivals: Mapping[str, Interval]) -> list[str]:
-    """Say so where what validation chose is not the hardest to beat."""
-    if interval.low == chosen.low:
+    """Say so where what validation chose is not the hardest to beat, by a tenth of a point."""
+    if f"{100 * interval.low:+.1f}" == f"{100 * chosen.low:+.1f}":
         return []
     name = min(rivals, key=lambda name: rivals[name].low)
     own = rivals[name]
+    if name == CONTROL:  # told beside
+        return [
+            "The lower end is that against noise in their place; against what validation chose "
+            f"without them it would be {100 * chosen.low:+.1f}."
+        ]
     return [
-        f"The lower end is that against strength {name.removeprefix(RIVAL)}, the hardest to beat "
+        f"The lower end is that against {without_prefix(name)}, the hardest to beat "
         f"without generated images ({100 * own.estimate:+.1f}, "
         f"{100 * own.low:+.1f} to {100 * own.high:+.1f}); against what validation chose it "
         f"would be {100 * chosen.low:+.1f}."
     ]
+
+
+def _against_noise(rivals: Mapping[str, Interval], smallest_gain: float) -> list[str]:
+    """Say what generated images are worth against noise, where that was tried."""
+    if CONTROL not in rivals:
+        return []
+    own = rivals[CONTROL]
+    ruled_out = f"; a gain over it of {_least(smallest_gain)} or more is ruled out"
+    return [
+        f"Against the same training with noise in their place: {100 * own.estimate:+.1f} points "
+        f"({100 * own.low:+.1f} to {100 * own.high:+.1f})"
+        f"{ruled_out if own.high < smallest_gain else ''}."
+    ]
+
+
+def _least(smallest_gain: float) -> str:
+    return f"{100 * smallest_gain:.3g} point{'s' if smallest_gain != 0.01 else ''}"
 
 
 def joint_in_words(records: Sequence[Record]) -> list[str]:

@@ -25,8 +25,9 @@ from ganjax.study.competition import competition
 from ganjax.study.joint_arms import describe_arm, joint_arms
 from ganjax.study.judging import choose_for_all, clear, judge, refuse_earlier
 from ganjax.study.prepare import Prepared, prepare
-from ganjax.study.record import Learnt, Record
-from ganjax.study.replicate import Contest, Replicate, train_replicates
+from ganjax.study.record import Record
+from ganjax.study.replicate import Contest, Replicate
+from ganjax.study.rounds import learnt_of, train_all, train_all_controls
 from ganjax.study.summary import gan_in_words, policies, summarise
 from ganjax.synthesis import description
 from ganjax.training.side_by_side import at_once, group
@@ -128,12 +129,16 @@ def _records(
         Replicate(number, draw, out / "replicates" / str(number))
         for number, draw in enumerate(prepared.draws)
     ]
-    refuse_earlier(contest, [found for own in replicates if (found := _learnt(own))])
+    there = [found for own in replicates if (found := learnt_of(own))]
+    refuse_earlier(contest, replicates, there)
     records = [found for own in replicates if (found := Record.load(own.folder))]
     if len(records) < len(replicates):
-        learnt = _train_all(contest, replicates, out, size, upkeep, progress)
+        shared = out / "training"
+        learnt = train_all(contest, replicates, shared, size, upkeep, progress)
         choices = choose_for_all(contest, learnt)
         progress.say(choices.in_words(contest))
+        if contest.control is not None:
+            train_all_controls(contest, choices, replicates, shared, size, upkeep, progress)
         judged = partial(judge, contest, choices=choices, sealed=prepared.sealed)
         with progress.stage("judge on the test images", len(replicates), "replicates") as tick:
             records = []
@@ -143,48 +148,6 @@ def _records(
     for own in replicates:
         clear(own)
     return records
-
-
-def _train_all(
-    contest: Contest,
-    replicates: list[Replicate],
-    out: Path,
-    size: int | None,
-    upkeep: Upkeep,
-    progress: Progress,
-) -> list[Learnt]:
-    """Train the replicates that are not, `size` at a time; return what all of them gave."""
-    there = {own.number: _learnt(own) for own in replicates}
-    waiting = [own for own in replicates if there[own.number] is None]
-    size = size or max(1, at_once(len(waiting)))  # none may be waiting, all for their look
-    for begin in range(0, len(waiting), size):
-        now = waiting[begin : begin + size]
-        numbers = ", ".join(str(own.number + 1) for own in now)
-        beside = f", side by side on {group(len(now)).mesh.size} devices" if len(now) > 1 else ""
-        progress.say(f"replicate {numbers} of {len(replicates)}{beside}")
-        _train(contest, now, out, upkeep, progress)
-        there |= {own.number: _learnt(own) for own in now}
-    return [found for own in replicates if (found := there[own.number])]
-
-
-def _learnt(replicate: Replicate) -> Learnt | None:
-    """Return what there is of a replicate: its record, or what its training gave, or None."""
-    return Record.load(replicate.folder) or Learnt.load(replicate.folder)
-
-
-def _train(
-    contest: Contest, now: list[Replicate], out: Path, upkeep: Upkeep, progress: Progress
-) -> None:
-    """Train some replicates side by side; where the memory does not hold them, say what to type."""
-    try:
-        train_replicates(contest, now, out / "training", upkeep, progress)
-    except jax.errors.JaxRuntimeError as error:
-        if len(now) == 1 or "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        raise UserError(
-            f"{len(now)} replicates side by side need more memory than there is: the same "
-            f"command with --side-by-side {len(now) // 2} goes on"
-        ) from error
 
 
 def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
@@ -198,6 +161,13 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
     if c.learning_curve:
         candidates, curve = arms.learning_curve(candidates, c.strengths)
         own |= curve
+    competition_of = partial(
+        competition,
+        recipe.classifier(c, size=size, channels=channels, classes=classes),
+        seeds=c.seeds,
+        batch_size=c.batch_size,
+        ema_decay=c.ema_decay,
+    )
     return Contest(
         config=config,
         candidates=candidates,
@@ -207,13 +177,8 @@ def assemble(config: StudyConfig, prepared: Prepared) -> Contest:
             name: _joint_in_json(describe_arm(config, name, prepared.draws[0]))
             for name in joint_arms(config)
         },
-        competition=competition(
-            recipe.classifier(c, size=size, channels=channels, classes=classes),
-            candidates=len(candidates),
-            seeds=c.seeds,
-            batch_size=c.batch_size,
-            ema_decay=c.ema_decay,
-        ),
+        competition=competition_of(candidates=len(candidates)),
+        control=competition_of(candidates=1) if c.control else None,
     )
 
 
@@ -247,6 +212,7 @@ def dry_run(
         "discriminator": parameter_count(gan.discriminator),
         "classifier": parameter_count(entrants.state.variables) // classifiers,
     }
+    trained = classifiers + (c.seeds if contest.control else 0)
     held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((gan, entrants)))
     size = min(side_by_side or at_once(config.replicates), config.replicates)
     held = size * (held + config.pool * fit.images[0].nbytes) + prepared.pool.images.nbytes
@@ -260,7 +226,7 @@ def dry_run(
         "parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()),
         f"the GANs: {gan_in_words(prepared, contest)}",
         f"updates: {config.replicates} GANs x {contest.description.updates:,}; "
-        f"{config.replicates} x {classifiers} classifiers x {c.updates:,}",
+        f"{config.replicates} x {trained} classifiers x {c.updates:,}",
         f"replicates at a time: {size}, on {group(size).mesh.size} of {jax.device_count()} devices",
         f"T(x) in the discriminator: {discriminator}",
         f"classical policy: {classical}",

@@ -26,6 +26,8 @@ from ganjax.training.loop import scan_steps
 from ganjax.training.watch import look_at, look_at_both, to_keep
 from ganjax.typing import Key
 
+FILE = "generator.json"
+
 
 @dataclass(frozen=True)
 class Description:
@@ -136,7 +138,12 @@ def write(folder: Path, description: Description, labels: np.ndarray) -> None:
     """
     counts = np.bincount(labels, minlength=description.classes or 1).tolist()
     stored = {"schema": 1, **asdict(description), "counts": counts}
-    write_json_atomically(folder / "generator.json", stored)
+    write_json_atomically(folder / FILE, stored)
+
+
+def has_generator(folder: Path) -> bool:
+    """Whether a folder holds a generator, trained or in training."""
+    return (Path(folder) / FILE).exists()
 
 
 def read(folder: Path) -> Description:
@@ -145,8 +152,8 @@ def read(folder: Path) -> Description:
     Raises:
       UserError: the folder holds no generator.
     """
-    file = Path(folder) / "generator.json"
-    if not file.exists():
+    file = Path(folder) / FILE
+    if not has_generator(folder):
         raise UserError(
             f"{folder} holds no trained generator: give the --out of a 'ganjax train', or "
             "RUN/replicates/0 of a 'ganjax study'"

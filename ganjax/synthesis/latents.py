@@ -17,7 +17,6 @@ from ganjax.errors import UserError
 from ganjax.synthesis.description import Description
 from ganjax.synthesis.trained import Trained
 from ganjax.training import GAN, GANState
-from ganjax.training.watch import sampling_variables
 from ganjax.typing import Array, Key
 
 MOST_DRAWS = 1000
@@ -123,6 +122,6 @@ def _drawing(description: Description, change: Callable[[Callable], Callable]) -
 
     def sample(state: GANState, key: Key, labels: Array, first: int | Array = 0) -> Array:
         latents = latents_of(key, labels.shape[0], first=first)
-        return generator.apply(sampling_variables(state), latents, labels)[0]
+        return generator.apply(state.ema_generator, latents, labels)[0]
 
     return description.gan()._replace(sample=sample)

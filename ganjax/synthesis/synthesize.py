@@ -27,7 +27,6 @@ from ganjax.synthesis.trained import Trained, load
 from ganjax.synthesis.trained_on import Parts
 from ganjax.synthesis.wish import Wish, in_turn, of_each, to_balance
 from ganjax.training import GANState
-from ganjax.training.watch import sampling_variables
 
 REAL_AT_A_TIME = 256
 
@@ -217,7 +216,7 @@ def _contents(
 
 def weights_checksum(state: GANState) -> str:
     """Return the SHA-256 of all that images are drawn from, in hexadecimal, by `checksum`."""
-    return checksum(sampling_variables(state))
+    return checksum(state.ema_generator)
 
 
 def _real_batches(real: Dataset | Unread, first: int) -> Iterator[Dataset]:

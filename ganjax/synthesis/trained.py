@@ -40,7 +40,7 @@ from ganjax.training.sharding import (
     init_state,
     to_host,
 )
-from ganjax.training.watch import COLLAPSED, Both, sampling_variables, to_keep, with_best
+from ganjax.training.watch import COLLAPSED, Both, to_keep, with_best
 from ganjax.typing import Key
 
 
@@ -221,14 +221,16 @@ def _against_collapse(description: Description) -> str:
         return "Its classifier may be good all the same; for images, give another --objective"
     if description.config.loss != "relativistic":
         return "Give --gan.loss relativistic"
-    return "Give T(x) (--gan.augment diffaugment), or more images"
+    if description.config.augment == "none" or description.config.augment_adaptive:
+        return "Give T(x) always (--gan.augment diffaugment), or more images"
+    return "Give more images"
 
 
 def leave_weights(folder: Path, gan: Trained) -> None:
     """Write the weights of both networks as safetensors and JSON, for whatever reads those."""
     facts = {"source": gan.description.source, "update": gan.update}
     trees = {
-        "generator": sampling_variables(gan.state),
+        "generator": gan.state.ema_generator,
         "discriminator": gan.state.discriminator,
     }
     if isinstance(gan.state, JointState):
@@ -281,9 +283,9 @@ def _begin_with(state: guard.Guarded[GANState], other: Trained) -> guard.Guarded
     own, given = state.state, other.state
     begun = replace(
         own,
-        generator=weights(own.generator, sampling_variables(given)),
+        generator=weights(own.generator, given.ema_generator),
         discriminator=weights(own.discriminator, given.discriminator),
-        ema_params=weights(own.ema_params, given.ema_params),
+        ema_generator=weights(own.ema_generator, given.ema_generator),
     )
     if isinstance(begun, JointState) and isinstance(given, JointState):
         player = given.classifier and {**given.classifier, "params": given.ema_classifier}

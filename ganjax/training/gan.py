@@ -16,7 +16,7 @@ from ganjax.ops import policy as policies
 from ganjax.training.game import Rules, Turn, discriminator_loss, generator_loss
 from ganjax.training.penalties import LatentConsistency, Penalty
 from ganjax.training.state import GANState
-from ganjax.training.updates import averaged, descend, follow_logits
+from ganjax.training.updates import averaged_variables, descend, follow_logits
 from ganjax.typing import Array, Batch, Key, Metrics, Params
 
 
@@ -28,8 +28,9 @@ class GAN(NamedTuple):
       step: `(state, batch, key, *, axis_name=None) -> (state, metrics)`; both networks are updated
         once. With `axis_name`, under `pmap`, `batch` is this device's part of the batch, and the
         state and the metrics returned are those of the whole.
-      sample: `(state, key, labels, first=0) -> images`, float32 in [-1, 1], from the averaged
-        parameters; image i is number `first + i` of the key, whatever the batch size.
+      sample: `(state, key, labels, first=0) -> images`, float32 in [-1, 1], by averaged
+        parameters and batch statistics; image i is number `first + i` of the key, whatever the
+        batch size.
       logits: `(state, images, labels) -> logits`, what the discriminator says of untransformed
         images in [-1, 1]; the higher, the more it takes them for real.
     """
@@ -110,8 +111,9 @@ def gan(
         generator not (arXiv 2002.04724); one more pass of both.
       generator_optimizer: `adam()` by default: 2e-4, beta1 0.5.
       discriminator_optimizer: likewise.
-      ema_decay: decay per step of the averaged parameters used for sampling, reached gradually
-        as (1 + step) / (10 + step), so that a short training forgets its initial weights.
+      ema_decay: decay per step of the averaged generator that samples are drawn from, its batch
+        statistics included; reached gradually as (1 + step) / (10 + step), so that a short training
+        forgets its initial weights.
 
     Returns:
       The functions `init`, `step`, `sample` and `logits`.
@@ -131,7 +133,7 @@ def gan(
             step=jnp.zeros((), jnp.int32),
             generator=g,
             discriminator=d,
-            ema_params=jax.tree.map(jnp.array, g["params"]),  # a copy: both may be donated
+            ema_generator=jax.tree.map(jnp.array, g),  # a copy: both may be donated
             generator_optimizer=generator_optimizer.init(g["params"]),
             discriminator_optimizer=discriminator_optimizer.init(d["params"]),
             real_average=jnp.zeros(()),
@@ -207,12 +209,13 @@ def gan(
                 probability, metrics["overfit"], count * spread.parts(axis_name)
             )
             metrics["probability"] = probability
+        new_g = {**g, **g_updates, "params": g_params}
         state = replace(
             follow_logits(state, metrics),
             step=state.step + 1,
-            generator={**g, **g_updates, "params": g_params},
+            generator=new_g,
             discriminator={**d, **d_updates, "params": d_params},
-            ema_params=averaged(state.ema_params, g_params, state.step, ema_decay),
+            ema_generator=averaged_variables(state.ema_generator, new_g, state.step, ema_decay),
             generator_optimizer=g_optimizer,
             discriminator_optimizer=d_optimizer,
             probability=probability,
@@ -221,8 +224,7 @@ def gan(
 
     def sample(state: GANState, key: Key, labels: Array, first: int | Array = 0) -> Array:
         latents = generator.sample_latents(key, labels.shape[0], first=first)
-        variables = {**state.generator, "params": state.ema_params}
-        return generator.apply(variables, latents, labels)[0]
+        return generator.apply(state.ema_generator, latents, labels)[0]
 
     def logits(state: GANState, images: Array, labels: Array) -> Array:
         return discriminator.apply(state.discriminator, images, labels)[0]

@@ -34,7 +34,7 @@ from ganjax.training.players import (
     sample,
 )
 from ganjax.training.state import JointState
-from ganjax.training.updates import averaged, descend, follow_logits, risen
+from ganjax.training.updates import averaged, averaged_variables, descend, follow_logits, risen
 from ganjax.typing import Array, Key, Metrics, Params, PartlyLabelled, Variables
 
 
@@ -135,8 +135,8 @@ def auxiliary(
       penalties: of the discriminator's adversarial objective, of `ganjax.training.penalties`.
       generator_optimizer: `adam()` by default: 2e-4, beta1 0.5.
       discriminator_optimizer: likewise.
-      ema_decay: decay per step of the averaged parameters, of the generator for sampling and of the
-        discriminator for classifying.
+      ema_decay: decay per step of the averages, of the generator (its batch statistics too) for
+        sampling and of the discriminator for classifying.
 
     Returns:
       The functions `init`, `step`, `sample`, `logits` and `classify`.
@@ -300,12 +300,13 @@ def _two_heads(
         metrics["discriminator_gradient"] = optax.tree.norm(shared.gradient)
         metrics = spread.mean(metrics, axis_name)
         conflicts = state.conflicts + jnp.stack([shared.conflict, pulled.conflict])
+        new_g = {**g, **made.updates, "params": pulled.params}
         state = replace(
             follow_logits(state, metrics),
             step=state.step + 1,
-            generator={**g, **made.updates, "params": pulled.params},
+            generator=new_g,
             discriminator={**d, **d_updates, "params": d_params},
-            ema_params=averaged(state.ema_params, pulled.params, state.step, ema_decay),
+            ema_generator=averaged_variables(state.ema_generator, new_g, state.step, ema_decay),
             ema_classifier=averaged(state.ema_classifier, d_params, state.step, ema_decay),
             generator_optimizer=pulled.optimizer,
             discriminator_optimizer=d_optimizer,

@@ -92,7 +92,7 @@ def init_joint(
         step=jnp.zeros((), jnp.int32),
         generator=g,
         discriminator=d,
-        ema_params=jax.tree.map(jnp.array, g["params"]),  # copies: all may be donated
+        ema_generator=jax.tree.map(jnp.array, g),  # copies: all may be donated
         generator_optimizer=generator_optimizer.init(g["params"]),
         discriminator_optimizer=discriminator_optimizer.init(d["params"]),
         real_average=jnp.zeros(()),
@@ -190,8 +190,7 @@ def sample(
 ) -> Array:
     """Draw images from the averaged generator; image i is number `first + i` of the key."""
     latents = generator.sample_latents(key, labels.shape[0], first=first)
-    variables = {**state.generator, "params": state.ema_params}
-    return generator.apply(variables, latents, labels)[0]
+    return generator.apply(state.ema_generator, latents, labels)[0]
 
 
 def named(player: str, metrics: Metrics) -> Metrics:

@@ -17,7 +17,8 @@ class GANState:
       step: int32 scalar, steps taken.
       generator: variables of the generator, batch statistics included.
       discriminator: variables of the discriminator.
-      ema_params: moving average of the generator's parameters, used for sampling.
+      ema_generator: moving average of the generator's variables, batch statistics included: what
+        images are drawn from.
       generator_optimizer: state of its optimizer.
       discriminator_optimizer: state of its optimizer.
       real_average: float32 scalar, moving average of the logits of real images.
@@ -28,7 +29,7 @@ class GANState:
     step: Array
     generator: Variables
     discriminator: Variables
-    ema_params: Params
+    ema_generator: Variables
     generator_optimizer: optax.OptState
     discriminator_optimizer: optax.OptState
     real_average: Array

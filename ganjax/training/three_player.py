@@ -27,7 +27,7 @@ from ganjax.training.players import (
     sample,
 )
 from ganjax.training.state import JointState
-from ganjax.training.updates import averaged, descend, follow_logits, risen
+from ganjax.training.updates import averaged, averaged_variables, descend, follow_logits, risen
 from ganjax.typing import Array, Key, Metrics, Params, PartlyLabelled, Variables
 
 
@@ -102,8 +102,8 @@ def three_player(
       generator_optimizer: `adam()` by default: 2e-4, beta1 0.5.
       discriminator_optimizer: likewise.
       classifier_optimizer: Adam(1e-3) by default.
-      ema_decay: decay per step of the averaged parameters, of the generator for sampling and of the
-        classifier for classifying.
+      ema_decay: decay per step of the averages, of the generator (its batch statistics too) for
+        sampling and of the classifier for classifying.
 
     Returns:
       The functions `init`, `step`, `sample`, `logits` and `classify`.
@@ -236,13 +236,14 @@ def three_player(
         )
         metrics = spread.mean(metrics | pulled.metrics, axis_name)
         conflicts = state.conflicts.at[1].add(pulled.conflict.astype(jnp.int32))
+        new_g = {**g, **made.updates, "params": pulled.params}
         state = replace(
             follow_logits(state, metrics),
             step=state.step + 1,
-            generator={**g, **made.updates, "params": pulled.params},
+            generator=new_g,
             discriminator={**d, **d_updates, "params": d_params},
             classifier={**c, **c_updates, "params": c_params},
-            ema_params=averaged(state.ema_params, pulled.params, state.step, ema_decay),
+            ema_generator=averaged_variables(state.ema_generator, new_g, state.step, ema_decay),
             ema_classifier=averaged(state.ema_classifier, c_params, state.step, ema_decay),
             generator_optimizer=pulled.optimizer,
             discriminator_optimizer=d_optimizer,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from ganjax.training.state import GANState
-from ganjax.typing import Array, Metrics, Params
+from ganjax.typing import Array, Metrics, Params, Variables
 
 State = TypeVar("State", bound=GANState)
 
@@ -34,6 +34,20 @@ def decay_at(step: Array, most: float) -> Array:
 def averaged(average: Params, params: Params, step: Array, most: float) -> Params:
     """Return a moving average of parameters after a step."""
     return optax.incremental_update(params, average, 1 - decay_at(step, most))
+
+
+def averaged_variables(
+    average: Variables, variables: Variables, step: Array, most: float
+) -> Variables:
+    """Return a moving average of a network's variables after a step.
+
+    Statistics of batch normalisation are averaged as the parameters are: those that the network
+    itself remembers are of its last ten batches, and of other parameters than the average ones.
+    What else there is, as the vectors of spectral normalisation, is no quantity to average: it is
+    the newest.
+    """
+    both = {name: variables[name] for name in ("params", "batch_stats") if name in variables}
+    return {**variables, **averaged({name: average[name] for name in both}, both, step, most)}
 
 
 def risen(step: Array, ramp: int) -> Array | float:

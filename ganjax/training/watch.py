@@ -46,16 +46,6 @@ class Reference(NamedTuple):
     key: Key
 
 
-def sampling_variables(state: GANState) -> Variables:
-    """Return what images are drawn from: the generator's variables, its parameters averaged."""
-    return {**state.generator, "params": state.ema_params}
-
-
-def with_sampling_variables(state: GANState, variables: Variables) -> GANState:
-    """Return a state that draws images from other variables."""
-    return replace(state, generator=variables, ema_params=variables["params"])
-
-
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Both:
@@ -78,9 +68,9 @@ class Both:
 def to_keep(state: GANState) -> Any:
     """Return what is kept of a fresh state, until a look finds a better one."""
     if not isinstance(state, JointState):
-        return sampling_variables(state)
+        return state.ema_generator
     none = jnp.full((), -1.0, jnp.float32)
-    return Both(sampling_variables(state), state.ema_classifier, none, jnp.zeros((), jnp.int32))
+    return Both(state.ema_generator, state.ema_classifier, none, jnp.zeros((), jnp.int32))
 
 
 def with_best(guarded: guard.Guarded) -> GANState:
@@ -93,7 +83,7 @@ def with_best(guarded: guard.Guarded) -> GANState:
         if best.probability >= 0:
             state = replace(state, ema_classifier=best.classifier)
         best = best.generator
-    return with_sampling_variables(state, best) if jnp.isfinite(guarded.quality) else state
+    return replace(state, ema_generator=best) if jnp.isfinite(guarded.quality) else state
 
 
 def look_at_both(
@@ -181,6 +171,6 @@ def look_at(
             "variety": nearest[0] / nearest[1],
             "by_heart": (d_seen - d_held) / (d_seen - d_made),
         }
-        return guard.keep_best(guarded, sampling_variables(state), distance), signs
+        return guard.keep_best(guarded, state.ema_generator, distance), signs
 
     return look

@@ -10,6 +10,7 @@ import pytest
 
 from ganjax import report
 from ganjax.report import answer, words
+from ganjax.study.arms import CONTROL
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
@@ -85,6 +86,21 @@ def test_where_another_strength_did_as_well_it_does_not_ask_for_more_images(make
     page = Page(report.build(results))
     assert "Collect more test images" not in page.words
     assert "another strength of the classical transforms did as well" in page.words
+
+
+def test_where_noise_did_as_well_it_says_what_helps(make_results):
+    results = make_results(None)
+    results["verdict"]["replicates_to_tell"] = None
+    results["comparisons"][0]["rivals"] = [
+        {"baseline": "without generated images, strength 0", "difference": 0.02, "low": 0.01,
+         "high": 0.03},
+        {"baseline": CONTROL, "difference": -0.001, "low": -0.02, "high": 0.02},
+    ]  # fmt: skip
+    page = Page(report.build(results))
+    assert "noise in their place did as well: what helps is that it regularises" in page.words
+    assert "Both − noise in their place" in page.words
+    assert "and against the same training with noise in their place" in page.words
+    assert "and against noise in the place of generated images" in page.words
 
 
 def test_without_enough_test_images_it_asks_for_more(make_results):

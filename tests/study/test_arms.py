@@ -5,6 +5,7 @@ import pytest
 
 from ganjax.config import ClassifierConfig, study_preset
 from ganjax.study.arms import (
+    CONTROL,
     PARTS,
     RIVAL,
     WITH,
@@ -121,6 +122,6 @@ def test_rivals_are_named_by_what_they_differ_in():
 
 
 def test_arms_compete_and_points_of_the_learning_curve_do_not():
-    assert all(map(only_measured, map(part_name, PARTS)))
+    assert all(map(only_measured, [*map(part_name, PARTS), CONTROL]))
     _, arms = line_up((0.0, 0.5), (0.0, 1.0), unbalanced=True)
     assert not any(map(only_measured, arms))

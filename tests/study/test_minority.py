@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import recall_score
 from test_study_results import make_records
 
-from ganjax.study.arms import RESAMPLED, WITH, Candidate, Entry, line_up
+from ganjax.study.arms import CONTROL, RESAMPLED, WITH, Candidate, Entry, line_up
 from ganjax.study.minority import minority
 
 COUNTS, NAMES = (50, 3, 20, 7), ("a", "b", "c", "d")
@@ -45,6 +45,17 @@ def test_the_gain_of_the_classes_with_the_fewest_images_is_told():
     assert 0.03 < against["low"] < against["difference"] < against["high"] < 0.09
     assert "class-balanced resampling alone (95% interval +" in found["text"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+    with_noise = [
+        replace(
+            own,
+            entries={**own.entries, CONTROL: own.entries[RESAMPLED]},
+            predictions=np.concatenate([own.predictions, own.predictions[4:5]]),
+        )
+        for own in records
+    ]
+    noise = minority(with_noise, COUNTS, NAMES)
+    assert noise["comparisons"][2] == {**against, "baseline": CONTROL}
+    assert "points against noise in their place (95% interval +" in noise["text"]
     of_one = minority(records, COUNTS[:3], NAMES[:3])
     assert of_one["text"].startswith("On the class with the fewest images ")
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics
 
 from ganjax.study import results
-from ganjax.study.arms import RIVAL, Candidate, Entry
+from ganjax.study.arms import CONTROL, RIVAL, Candidate, Entry
 from ganjax.study.record import Record
 
 CANDIDATES = (Candidate(0.0, 0.0), Candidate(0.0, 1.0), Candidate(0.5, 0.0), Candidate(0.5, 1.0))
@@ -257,6 +257,37 @@ def test_generated_images_must_beat_every_rival_and_not_only_the_one_that_was_ch
     assert row["rivals"][1] | {"baseline": ""} == {
         "baseline": "", "difference": 0, "low": 0, "high": 0
     }  # fmt: skip
+
+
+def test_generated_images_must_beat_noise_in_their_place_too():
+    records = with_rivals(make_records(gain=0.15), chosen="classical", noise="both")
+
+    def named(records):
+        return [
+            dataclasses.replace(
+                own,
+                entries={
+                    CONTROL if name == f"{RIVAL}noise" else name: entry
+                    for name, entry in own.entries.items()
+                },
+            )
+            for own in records
+        ]
+
+    found = results.verdict(named(records), 0.01, 0)
+    assert found["helps"] is None
+    assert "they are: noise in their place did as well" in found["details"][1]
+    assert any("end is that against noise in their place; " in own for own in found["details"])
+    assert found["details"][-1] == (
+        "Against the same training with noise in their place: +0.0 points (+0.0 to +0.0); a gain "
+        "over it of 1 point or more is ruled out."
+    )
+    weak = with_rivals(make_records(gain=0.15), chosen="classical", noise="classical")
+    found = results.verdict(named(weak), 0.01, 0)
+    assert found["helps"] is True
+    gain = results.difference("both", "classical", weak)
+    said = f"place: {100 * gain.estimate:+.1f} points ({100 * gain.low:+.1f} to "
+    assert found["details"][-1].endswith(f"{said}{100 * gain.high:+.1f}).")
 
 
 def test_a_small_gain_that_cannot_be_told_is_no_rivals_doing():

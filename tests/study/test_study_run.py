@@ -22,9 +22,9 @@ from ganjax.config import ClassifierConfig, GANConfig, StudyConfig, to_json
 from ganjax.data.splits import SealedTest
 from ganjax.errors import UserError
 from ganjax.progress import Silent
+from ganjax.study import rounds, study
 from ganjax.study import run as rooms
-from ganjax.study import study
-from ganjax.study.arms import PARTS, RIVAL, line_up, part_name
+from ganjax.study.arms import CONTROL, PARTS, RIVAL, line_up, part_name
 from ganjax.study.examine import examine
 from ganjax.study.finalists import leave_candidates, read_candidates
 from ganjax.study.record import Record
@@ -128,7 +128,7 @@ def straight(tmp_path_factory, compiled_once):
 
 @pytest.fixture(scope="module")
 def resumed(tmp_path_factory, straight):
-    """The same study in another folder, stopped twice in training, and between two looks."""
+    """The same study in another folder, stopped in training, in a control, between two looks."""
     out = tmp_path_factory.mktemp("resumed") / "study"
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch, out)
@@ -136,7 +136,9 @@ def resumed(tmp_path_factory, straight):
             study(CONFIG, out, side_by_side=1, progress=Stop("train the GAN", 2))
         with pytest.raises(KeyboardInterrupt):  # its GAN is trained, its classifiers are not
             study(CONFIG, out, side_by_side=1, progress=Stop("train 6 classifiers", 1))
-        assert not watch.looks  # nothing is chosen before all is trained
+        with pytest.raises(KeyboardInterrupt):  # the first control is trained
+            study(CONFIG, out, side_by_side=1, progress=Stop("train 1 classifier", 2))
+        assert not watch.looks  # nothing is judged before all is trained
         with stopped_before_look(patch, 1):
             study(CONFIG, out, side_by_side=1)
         assert [replicate for replicate, _ in watch.looks] == [0]
@@ -172,7 +174,7 @@ def nothing_is_computed(monkeypatch):
     def refuse(*given, **named):
         raise AssertionError("computed again")
 
-    for name in ("prepare", "assemble", "train_replicates", "judge"):
+    for name in ("prepare", "assemble", "train_all", "train_all_controls", "judge"):
         monkeypatch.setattr(rooms, name, refuse)
 
 
@@ -255,6 +257,8 @@ def test_an_arm_chose_one_way_for_all_replicates_the_likeliest_in_the_mean(strai
         (chosen,) = {record.entries[arm].candidate for record in records}
         assert mean[chosen] == max(mean[i] for i in own)
     for record in records:
+        control = record.entries.pop(CONTROL)
+        assert control.candidate == record.entries["both"].candidate
         for entry in record.entries.values():
             assert entry.update == record.updates[entry.candidate]
             assert entry.accuracy == record.validation[entry.candidate]
@@ -287,8 +291,13 @@ def had_no_rivals(numbers):
         del numbers["entries"][name]
 
 
+def had_no_control(numbers):
+    del numbers["entries"][CONTROL]
+
+
 @pytest.mark.parametrize(
-    "earlier", [chose_each_for_itself, chose_from_other_candidates, had_no_rivals]
+    "earlier",
+    [chose_each_for_itself, chose_from_other_candidates, had_no_rivals, had_no_control],
 )
 @pytest.mark.parametrize("untrained", [0, 1])
 def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_trained(
@@ -297,7 +306,7 @@ def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_train
     def refuse(*given):
         raise AssertionError("trained")
 
-    monkeypatch.setattr(rooms, "train_replicates", refuse)
+    monkeypatch.setattr(rounds, "train_replicates", refuse)
     (finished / "results.json").unlink()
     first, last = (finished / "replicates" / str(i) for i in (0, 2))
     numbers = json.loads((first / "record.json").read_text())
@@ -309,11 +318,24 @@ def test_a_study_half_done_by_an_earlier_version_is_refused_before_more_is_train
         study(CONFIG, finished)
 
 
+def test_a_study_whose_gans_had_other_defaults_is_refused(finished, monkeypatch):
+    monkeypatch.setattr(rounds, "train_replicates", None)
+    (finished / "results.json").unlink()
+    shutil.rmtree(finished / "replicates" / "2")
+    file = finished / "replicates" / "1" / "generator.json"
+    described = json.loads(file.read_text())
+    described["config"]["learning_rate"] *= 5
+    file.write_text(json.dumps(described))
+    with pytest.raises(UserError, match=r"1 was trained with other defaults.* new --out"):
+        study(CONFIG, finished)
+
+
 def test_the_verdict_holds_against_every_way_to_train_without_generated_images(straight):
     decisive = straight.found["comparisons"][0]
-    assert [row["baseline"].removeprefix(RIVAL) for row in decisive["rivals"]] == ["0", "1"]
+    names = [f"{RIVAL}0", f"{RIVAL}1", CONTROL]
+    assert [row["baseline"] for row in decisive["rivals"]] == names
     scores = straight.found["arms"]["both"]["test_accuracy"]
-    for row, strength in zip(decisive["rivals"], CONFIG.classifier.strengths, strict=True):
+    for row, strength in zip(decisive["rivals"][:2], CONFIG.classifier.strengths, strict=True):
         for arm in ("real", "classical"):
             chosen = straight.found["arms"][arm]
             if chosen["chosen"][0]["strength"] == strength:
@@ -384,7 +406,12 @@ def test_test_images_are_shown_once_per_replicate_after_the_choice_is_written(st
     for replicate, choice in straight.watch.looks:
         assert ledger["looks"][str(replicate)] == choice
         rivals = [f"{RIVAL}{strength:g}" for strength in CONFIG.classifier.strengths]
-        assert list(choice) == [*ARMS, *rivals, *map(part_name, PARTS)]
+        assert list(choice) == [*ARMS, *rivals, *map(part_name, PARTS), CONTROL]
+        assert choice[CONTROL] == {
+            **choice["both"],
+            "update": choice[CONTROL]["update"],
+            "images": "noise",
+        }
         for arm in ARMS:
             chosen = straight.found["arms"][arm]["chosen"][replicate]
             assert choice[arm].items() <= chosen.items()
@@ -537,7 +564,7 @@ def test_what_the_memory_does_not_hold_says_what_to_type(tmp_path, monkeypatch):
     def full(*given):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
 
-    monkeypatch.setattr(rooms, "train_replicates", full)
+    monkeypatch.setattr(rounds, "train_replicates", full)
     with pytest.raises(UserError, match=r"3 replicates side by side .* --side-by-side 1 goes"):
         study(CONFIG, tmp_path / "out")
     with pytest.raises(jax.errors.JaxRuntimeError):
@@ -608,7 +635,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(together, "train_together", refuse)
     text = "\n".join(rooms.dry_run(CONFIG, tmp_path / "out", Silent()))
     assert not any(tmp_path.iterdir())
-    assert "updates: 3 GANs x 40; 3 x 6 classifiers x 40" in text
+    assert "updates: 3 GANs x 40; 3 x 7 classifiers x 40" in text
     assert "samples to learn from: all but copies of training images" in text
     assert "each replicate: 60 images to train on, 20 to choose by" in text
 

@@ -139,7 +139,7 @@ def test_another_begins_with_its_weights_and_nothing_else(run, tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, begin_with=whole, held_out=None)
     begun, expected = seen[0].state, jax.device_get(whole.state)
-    chex.assert_trees_all_equal(begun.ema_params, expected.ema_params)
+    chex.assert_trees_all_equal(begun.ema_generator, expected.ema_generator)
     chex.assert_trees_all_equal(begun.discriminator, expected.discriminator)
     chex.assert_trees_all_equal(begun.ema_classifier, expected.ema_classifier)
     chex.assert_trees_all_equal(seen[0].best.classifier, expected.ema_classifier)
@@ -204,16 +204,22 @@ def test_an_objective_needs_two_classes():
         describe(GAN, SEEN, conditional=False, objective="auxiliary")
 
 
+ALWAYS = "Give T(x) always (--gan.augment diffaugment), or more images"
+
+
 @pytest.mark.parametrize(
-    ("objective", "loss", "said"),
+    ("objective", "given", "said"),
     [
-        ("gan", "hinge", "Give --gan.loss relativistic"),
-        ("gan", "relativistic", "Give T(x) (--gan.augment diffaugment), or more images"),
-        ("semi-supervised", "non_saturating", "for images, give another --objective"),
+        ("gan", {"loss": "hinge"}, "Give --gan.loss relativistic"),
+        ("gan", {"augment": "none"}, ALWAYS),
+        ("gan", {"augment": "classical", "augment_adaptive": True}, ALWAYS),
+        ("gan", {"augment": "diffaugment"}, "as real ones. Give more images"),
+        ("semi-supervised", {"loss": "non_saturating"}, "for images, give another --objective"),
     ],
 )
-def test_a_collapse_is_told_with_what_helps(objective, loss, said):
-    description = describe(replace(GAN, loss=loss), SEEN, objective=objective)
+def test_a_collapse_is_told_with_what_helps(objective, given, said):
+    given = {"loss": "relativistic", **given}
+    description = describe(replace(GAN, **given), SEEN, objective=objective)
     signs = {"update": [4, 8], "variety": [0.5, 0.04]}
     lines = []
 

@@ -13,7 +13,6 @@ from ganjax.errors import UserError
 from ganjax.synthesis.description import describe
 from ganjax.synthesis.latents import expanded, truncated, truncated_latents
 from ganjax.synthesis.trained import Trained
-from ganjax.training.watch import sampling_variables
 
 KEY = jax.random.key(3)
 
@@ -85,10 +84,9 @@ def test_an_expanded_gan_is_given_its_latents_so_many_times_as_far_from_0(gan):
     assert (variety(wide, labels) > 1.2 * variety(plain, labels)).all()
     generator, _ = recipe.networks(gan.description.config, size=8, channels=1, classes=2)
     latents = 2.0 * generator.sample_latents(KEY, 60)
-    variables = sampling_variables(gan.state)
     np.testing.assert_allclose(
         expanded(gan, 2.0).gan.sample(gan.state, KEY, labels),
-        generator.apply(variables, latents, labels)[0],
+        generator.apply(gan.state.ema_generator, latents, labels)[0],
         atol=1e-6,
     )
 

@@ -378,9 +378,9 @@ def test_the_checksum_is_of_the_generator_alone_and_of_all_of_it(run):
     assert before == weights_checksum(trained.load(run).state)
     other = jax.tree.map(lambda leaf: leaf + 1, state.discriminator)
     assert weights_checksum(replace(state, discriminator=other)) == before
-    leaves, tree_of = jax.tree.flatten(state.ema_params)
+    leaves, tree_of = jax.tree.flatten(state.ema_generator)
     changed = [*leaves[:-1], leaves[-1].at[(0,) * leaves[-1].ndim].add(1e-3)]
-    assert weights_checksum(replace(state, ema_params=tree_of.unflatten(changed))) != before
+    assert weights_checksum(replace(state, ema_generator=tree_of.unflatten(changed))) != before
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from ganjax.data import loader
 from ganjax.data.dataset import Dataset
 from ganjax.data.partly import WithUnlabelled, sample_partly_labelled
 from ganjax.models import Generator, Model
+from ganjax.ops import spread
 from ganjax.typing import PartlyLabelled
 
 BATCH, SIDE, LATENT, CLASSES = 8, 8, 3, 3
@@ -45,6 +46,23 @@ def linear_generator(sample_latents=fixed_latents) -> Generator:
         params = variables["params"]
         images = latents @ params["W"] + params["e"][labels]
         return images.reshape(-1, SIDE, SIDE, 1), {}
+
+    return Generator(init, apply, sample_latents)
+
+
+def centred_generator(sample_latents=normal_latents) -> Generator:
+    """Image = W z + e_label minus the batch's mean in training, else minus the one remembered."""
+    linear = linear_generator(sample_latents)
+
+    def init(key):
+        return {**linear.init(key), "batch_stats": jnp.zeros((1, SIDE, SIDE, 1))}
+
+    def apply(variables, latents, labels=None, *, train=False, axis_name=None):
+        images, _ = linear.apply(variables, latents, labels)
+        if not train:
+            return images - variables["batch_stats"], {}
+        mean = spread.mean(jnp.mean(images, axis=0, keepdims=True), axis_name)
+        return images - mean, {"batch_stats": mean}
 
     return Generator(init, apply, sample_latents)
 

@@ -13,7 +13,7 @@ from ganjax import models, recipe, training
 from ganjax.config import GANConfig
 from ganjax.models import Generator, Model
 from ganjax.ops import augment, losses, policy
-from ganjax.training import penalties
+from ganjax.training import penalties, updates
 from ganjax.typing import Batch
 
 KEY = jax.random.key(0)
@@ -236,20 +236,38 @@ def test_averaged_parameters_follow_by_the_decay():
     gan = build(ema_decay=0.2)
     step, state = jax.jit(gan.step), gan.init(KEY)
     expected = state.generator["params"]["w"]
-    assert_close(state.ema_params["w"], expected)
+    assert_close(state.ema_generator["params"]["w"], expected)
     # It is reached gradually, as (1 + step) / (10 + step), so that the start is forgotten.
     for taken, decay in enumerate([1 / 10, 2 / 11, 0.2, 0.2]):
         state, _ = step(state, REAL, jax.random.key(taken))
         expected = decay * expected + (1 - decay) * state.generator["params"]["w"]
-        assert_close(state.ema_params["w"], expected)
+        assert_close(state.ema_generator["params"]["w"], expected)
     assert int(state.step) == 4
+
+
+def test_batch_statistics_are_averaged_as_the_parameters_are(conv_gan, conv_batch):
+    _, before, step = conv_gan
+    after, _ = step(before, conv_batch, KEY)
+    expected = jax.tree.map(
+        lambda old, new: 0.1 * old + 0.9 * new, before.ema_generator, after.generator
+    )
+    assert set(expected) == {"params", "batch_stats"}
+    chex.assert_trees_all_close(after.ema_generator, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_vectors_of_spectral_normalisation_are_the_newest():
+    old = {"params": {"w": jnp.zeros(2)}, "spectral": {"u": jnp.array([1.0, 0.0])}}
+    new = {"params": {"w": jnp.ones(2)}, "spectral": {"u": jnp.array([0.0, 1.0])}}
+    found = updates.averaged_variables(old, new, jnp.asarray(10**6), 0.75)
+    assert_close(found["params"]["w"], jnp.full(2, 0.25))
+    assert_close(found["spectral"]["u"], new["spectral"]["u"])
 
 
 def test_samples_come_from_the_averaged_parameters():
     gan = build()
     state, _ = jax.jit(gan.step)(gan.init(KEY), REAL, KEY)
     images = gan.sample(state, KEY, jnp.zeros(1, jnp.int32))
-    expected = (LATENTS[:1] @ state.ema_params["w"]).reshape(images.shape)
+    expected = (LATENTS[:1] @ state.ema_generator["params"]["w"]).reshape(images.shape)
     assert_close(images, expected)
 
 
@@ -306,7 +324,7 @@ def test_a_step_is_a_pure_function(conv_gan, conv_batch):
 def test_a_step_changes_both_networks_their_average_and_the_batch_statistics(conv_gan, conv_batch):
     _, state, step = conv_gan
     after, metrics = step(state, conv_batch, KEY)
-    for name in ("generator", "discriminator", "ema_params"):
+    for name in ("generator", "discriminator", "ema_generator"):
         moved = jax.tree.map(
             lambda a, b: float(jnp.abs(a - b).max()), getattr(state, name), getattr(after, name)
         )

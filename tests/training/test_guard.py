@@ -63,7 +63,7 @@ def plain():
 
 def begin(gan):
     state = gan.init(KEY)
-    return guard.guard(state, best={"params": jax.tree.map(jnp.array, state.ema_params)})
+    return guard.guard(state, best=jax.tree.map(jnp.array, state.ema_generator))
 
 
 def check_left_out(step, guarded, batch):
@@ -78,7 +78,7 @@ def check_left_out(step, guarded, batch):
     assert (int(again.skipped), int(again.in_a_row)) == (1, 0)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(again.state))
     moved = jax.tree.map(
-        lambda a, b: jnp.abs(a - b).max(), again.state.ema_params, guarded.state.ema_params
+        lambda a, b: jnp.abs(a - b).max(), again.state.ema_generator, guarded.state.ema_generator
     )
     assert max(jax.tree.leaves(moved)) > 0
 

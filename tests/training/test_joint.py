@@ -310,19 +310,22 @@ def test_conflicts_are_counted(trained):
 
 def test_averages_follow_by_the_decay_and_classify(trained):
     joint, states, _ = trained
-    pairs = [("ema_classifier", "discriminator"), ("ema_params", "generator")]
-    expected = {average: getattr(states[0], player)["params"] for average, player in pairs}
+
+    def parameters_of(state):
+        return {"classifier": state.discriminator["params"], "generator": state.generator["params"]}
+
+    expected = parameters_of(states[0])
     for taken, (state, decay) in enumerate(
         zip(states[1:5], [1 / 10, 2 / 11, 0.2, 0.2], strict=True)
     ):
         assert int(state.step) == taken + 1
-        for average, player in pairs:
-            expected[average] = jax.tree.map(
-                lambda old, new, decay=decay: decay * old + (1 - decay) * new,
-                expected[average],
-                getattr(state, player)["params"],
-            )
-            assert_close(getattr(state, average), expected[average])
+        expected = jax.tree.map(
+            lambda old, new, decay=decay: decay * old + (1 - decay) * new,
+            expected,
+            parameters_of(state),
+        )
+        averages = {"classifier": state.ema_classifier, "generator": state.ema_generator["params"]}
+        assert_close(averages, expected)
     state = states[-1]
     found = joint.classify(state, OTHERS)
     assert found.shape == (BATCH, CLASSES)
@@ -347,7 +350,7 @@ def test_image_i_is_the_same_in_every_batch(trained):
     assert together.shape == (BATCH, SIDE, SIDE, 1)
     parts = [sample(states[-1], KEY, LABELS[i : i + 4], i) for i in (0, 4)]
     assert_close(together, jnp.concatenate(parts))
-    own = linear_generator().apply({"params": states[-1].ema_params}, LATENTS, LABELS)[0]
+    own = linear_generator().apply(states[-1].ema_generator, LATENTS, LABELS)[0]
     assert norm(together - own) > 0.1  # these latents are the key's own
 
 

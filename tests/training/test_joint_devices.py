@@ -3,12 +3,11 @@
 import re
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_players import (
     CLASSES,
-    SIDE,
+    centred_generator,
     curved_answers,
     curved_features,
     draw,
@@ -19,8 +18,7 @@ from small_players import (
     told_discriminator,
 )
 
-from ganjax.models import Generator
-from ganjax.ops import augment, policy, spread
+from ganjax.ops import augment, policy
 from ganjax.training import loop, sharding
 from ganjax.training.joint import ClassTerms, auxiliary, semi_supervised
 from ganjax.training.three_player import PlayerTerms, three_player
@@ -39,17 +37,7 @@ SURE = ClassTerms(consistency=1.0, pseudo_labels=1.0, confidence=0.3, ramp=2)
 
 def matched_features():
     """Batch normalisation and the means of features are over the whole batch."""
-    generator = linear_generator(normal_latents)
-
-    def centred(variables, latents, labels=None, *, train=False, axis_name=None):
-        images, _ = generator.apply(variables, latents, labels)
-        mean = spread.mean(jnp.mean(images, axis=0, keepdims=True), axis_name)
-        return images - mean, {"batch_stats": mean}
-
-    def init(key):
-        return {**generator.init(key), "batch_stats": jnp.zeros((1, SIDE, SIDE, 1))}
-
-    players = Generator(init, centred, normal_latents), curved_answers(CLASSES), curved_features()
+    players = centred_generator(), curved_answers(CLASSES), curved_features()
     return semi_supervised(*players, terms=SURE, augment=T)
 
 

@@ -127,8 +127,9 @@ def test_a_run_can_begin_with_anothers_weights_and_nothing_else(tmp_path):
         patch.setattr("ganjax.synthesis.trained.train", spy)
         train_run.train(config, tmp_path / "second")
     (begun,) = seen
-    chex.assert_trees_all_equal(begun.state.ema_params, jax.device_get(first.state.ema_params))
-    chex.assert_trees_all_equal(begun.state.generator["params"], begun.state.ema_params)
+    expected = jax.device_get(first.state.ema_generator)
+    chex.assert_trees_all_equal(begun.state.ema_generator, expected)
+    chex.assert_trees_all_equal(begun.state.generator, expected)
     chex.assert_trees_all_equal(
         begun.state.discriminator, jax.device_get(first.state.discriminator)
     )
@@ -161,4 +162,4 @@ def test_without_held_out_images_the_last_state_is_kept(tmp_path):
     found = train_run.train(config, tmp_path / "run")
     assert found.update == 3
     assert found.signs == {"update": []}
-    assert jnp.isfinite(jax.tree.leaves(found.state.ema_params)[0]).all()
+    assert jnp.isfinite(jax.tree.leaves(found.state.ema_generator)[0]).all()

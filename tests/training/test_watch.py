@@ -47,8 +47,8 @@ def gan(sample, logits=lambda state, images, labels: jnp.zeros(len(images))):
 
 
 def look(compared, sample, **logits):
-    state = GANState(jnp.int32(5), {"params": {}}, {}, {}, (), (), *jnp.zeros(3))
-    guarded = guard.guard(state, best={"params": {}})
+    state = GANState(jnp.int32(5), {}, {}, {}, (), (), *jnp.zeros(3))
+    guarded = guard.guard(state, best={})
     return look_at(gan(sample, **logits), features(8, 1), CLASSES)(guarded, compared)
 
 
@@ -110,7 +110,7 @@ def joint_state(step, classifier, generator):
     """A state whose classifier is a scale of the right answer, and whose generator is a name."""
     own = {"params": {"name": jnp.int32(generator)}}
     return JointState(
-        jnp.int32(step), own, {}, own["params"], (), (), *jnp.zeros(3), {}, (),
+        jnp.int32(step), own, {}, own, (), (), *jnp.zeros(3), {}, (),
         {"scale": jnp.float32(classifier)}, jnp.zeros((2, 2)), jnp.zeros(2, jnp.int32),
         jnp.zeros((2, CLASSES)),
     )  # fmt: skip
@@ -121,7 +121,7 @@ def look_both(compared):
 
     def sample(state, key, labels):
         pictures = honest(state, key, labels), blurred(state, key, labels)
-        return jnp.where(state.ema_params["name"] == 0, *pictures)
+        return jnp.where(state.ema_generator["params"]["name"] == 0, *pictures)
 
     order = np.argsort(np.asarray(compared.held_out.labels), kind="stable")
     logits = jnp.zeros((40, CLASSES)).at[order].set(LOGITS[np.argsort(HELD_OUT.labels)])
@@ -146,7 +146,7 @@ def test_the_best_classifier_and_the_best_generator_are_kept_each_of_its_own_upd
     assert int(guarded.best_step) == 9
     kept = with_best(guarded)
     assert float(kept.ema_classifier["scale"]) == 1.0
-    assert int(kept.generator["params"]["name"]) == int(kept.ema_params["name"]) == 0
+    assert int(kept.ema_generator["params"]["name"]) == 0
     assert int(kept.step) == 12
 
 
