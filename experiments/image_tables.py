@@ -102,17 +102,19 @@ def sham() -> str:
         f"Studies of digits in which something else took the place of generated images (preset "
         f"{found['preset']}, `{found['command']}`):",
         "",
-        "| in their place | studies | help | do not help | cannot tell | mean gain (95 %) |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| in their place | studies | help | do not help | cannot tell | would help without the "
+        "control | mean gain (95 %) |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for kind, words in (("copies", "training images once more"), ("noise", "noise")):
         rows = [row for row in found["studies"] if row["sham"] == kind]
         said = [sum(row["helps"] is answer for row in rows) for answer in (True, False, None)]
+        without = sum(row["helps_without_control"] for row in rows)
         gains = 100 * np.array([row["difference"] for row in rows])
         half = stats.t.ppf(0.975, len(rows) - 1) * gains.std(ddof=1) / np.sqrt(len(rows))
         lines.append(
-            f"| {words} | {len(rows)} | {said[0]} | {said[1]} | {said[2]} | {gains.mean():+.1f} "
-            f"({gains.mean() - half:+.1f} to {gains.mean() + half:+.1f}) |"
+            f"| {words} | {len(rows)} | {said[0]} | {said[1]} | {said[2]} | {without} "
+            f"| {gains.mean():+.1f} ({gains.mean() - half:+.1f} to {gains.mean() + half:+.1f}) |"
         )
     return "\n".join(lines)
 

@@ -7,7 +7,8 @@ another seed, so another test part, other draws, other initial weights; everythi
 preset "quick" (three replicates, one classifier per candidate) or what --preset says. Written to
 experiments/results/sham.json as they come; --out keeps the studies, and goes on where they stopped.
 A study without any effect says "helps" by chance in at most 2.5 % of cases, if its interval is
-right.
+right. What each would have said had noise not to be beaten too (`ganjax.study.control`) stands
+beside it.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from ganjax import environment
 from ganjax.config import study_preset
 from ganjax.data.atomic import write_json_atomically
 from ganjax.study import study
+from ganjax.study.arms import CONTROL
 from ganjax.terminal import Terminal
 
 KINDS = ("copies", "noise")
@@ -43,11 +45,13 @@ def main() -> None:
         )
         found = study(config, args.out / f"{number}-{kind}", progress=Terminal())
         decisive = found["comparisons"][0]
+        lows = [own["low"] for own in decisive["rivals"] if own["baseline"] != CONTROL]
         rows.append(
             {
                 "sham": kind,
                 "seed": number,
                 "helps": found["verdict"]["helps"],
+                "helps_without_control": min(lows) > 0,
                 **{name: round(decisive[name], 4) for name in ("difference", "low", "high")},
             }
         )

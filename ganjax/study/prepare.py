@@ -91,4 +91,15 @@ def prepare(
     ]
     if source.unlabelled is not None:
         pool = pool.take(np.flatnonzero(pool.labels >= 0))
+    progress.say(_asked(draws[0].fit.counts() + draws[0].validation.counts(), pool.counts()))
     return Prepared(pool, sealed, draws, source.bad, source.notes)
+
+
+def _asked(wanted: np.ndarray, there: np.ndarray) -> str:
+    """Say how many images of a class the answer is about, and how many it could be about."""
+    most, fewest = int(wanted.max()), int(wanted.min())
+    many = f"{most:,}" if most == fewest else f"{most:,} to {fewest:,}"
+    asked = f"each draw: {many} labelled images per class"
+    if there.min() <= most:
+        return asked
+    return f"{asked}, of at least {there.min():,}: --per-class asks about more, or fewer"

@@ -36,7 +36,15 @@ def test_arrays_are_prepared_as_any_source(arrays, tmp_path):
         assert (draw.fit.counts() + draw.validation.counts()).tolist() == [8, 4, 2]
     assert [bad.file for bad in prepared.bad] == ["images[7]"]
     assert any("1 image was left out (images[7]" in line for line in told.lines)
+    asked = "each draw: 8 to 2 labelled images per class, of at least 35: --per-class asks about"
+    assert any(line.startswith(asked) for line in told.lines)
     assert (tmp_path / "quarantine.json").exists()
+
+
+def test_all_images_that_there_are_cannot_be_more(arrays):
+    told = Told()
+    prepare(study_preset("quick", "arrays", per_class=35), arrays, None, True, told)
+    assert "each draw: 35 labelled images per class" in told.lines
 
 
 def test_a_test_image_among_the_others_is_refused_unless_allowed(arrays):
