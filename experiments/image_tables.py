@@ -72,6 +72,39 @@ def full_set() -> str:
     return "\n".join(lines)
 
 
+def equal_time() -> str:
+    """Tabulate which network makes the better images in the same time."""
+    found = read("equal_time")
+    budget = found["rows"][0]["budget"]
+    sets = {"100": "100 per class", "full": "50,000 images"}
+    titles = [f"{what}, {words}" for words in sets.values() for what in ("Frechet", "kernel")]
+    lines = [
+        f"Distance of samples to other images of Fashion-MNIST after {budget:g} seconds of a core "
+        "of training, medians (lowest to highest seed), width 16 throughout "
+        f"(`{found['command']}`):",
+        "",
+        "| network | seeds | updates a second | " + " | ".join(titles) + " |",
+        "| --- | --- | --- |" + " --- |" * len(titles),
+    ]
+    for setting in dict.fromkeys(row["setting"] for row in found["rows"]):
+        own = [row for row in found["rows"] if row["setting"] == setting]
+        seeds = {row["seed"] for row in own}
+        rate = np.median([row["updates"] for row in own]) / budget
+        cells = [
+            _spread([row[what] for row in own if row["set"] == name])
+            for name in sets
+            for what in ("frechet", "kernel")
+        ]
+        lines.append(f"| {setting} | {len(seeds)} | {rate:.0f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _spread(values: list[float]) -> str:
+    form = "{:,.0f}" if min(values) >= 100 else "{:.1f}"
+    median, low, high = map(form.format, (np.median(values), min(values), max(values)))
+    return f"{median} ({low} to {high})"
+
+
 def audit() -> str:
     """Say which share of copies the audit sees, and how often it accuses real images."""
     found = read("copy_audit")

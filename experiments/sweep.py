@@ -74,11 +74,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dcgan-paces": {"network": "dcgan", "augment": "none"},
     "dcgan-paces-adaptive": {"network": "dcgan", "augment_adaptive": True},
     "resnet": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0},
-    "resnet-fast": {"network": "resnet", "learning_rate": 1e-3, "width": 24},
+    "resnet-fast": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0, "learning_rate": 1e-3},
     "resnet-r1": {"network": "resnet", "loss": "hinge"},
     "resnet-b0": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0, "beta1": 0.0},
+    "resnet-paces": {"network": "resnet"},
     "modern": {"network": "modern", **_MODERN},
     "modern-b0": {"network": "modern", **_MODERN, "beta1": 0.0},
+    "modern-paces": {"network": "modern"},
 }
 
 

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 
+import jax
 import pytest
 
+from ganjax import recipe
 from ganjax.config import (
     ClassifierConfig,
     GANConfig,
@@ -176,14 +178,17 @@ def test_the_generator_of_dcgan_learns_more_slowly_than_its_discriminator(per_cl
     few = per_class == 15  # T(x) is there, as often as it overfits: its strength changes no more
     assert paces(augment_strength=0.3) == ((2.5e-4, 1e-3) if few else (1e-3, 1e-3))
     assert paces(augment="diffaugment", discriminator_pace=2.0) == (1e-3, 2e-3)
-    assert paces(network="modern") == paces(network="mlp", augment="none") == (2e-4, 2e-4)
+    assert paces(network="resnet") == (5e-4, 1e-3)
+    assert paces(network="modern") == (1e-3, 2e-3)
+    assert paces(network="modern", augment="diffaugment") == (1e-3, 1e-3)
+    assert paces(network="mlp", augment="none") == (2e-4, 2e-4)
     assert paces(network="modern", loss="hinge") == (2e-4, 2e-4)
 
 
 def test_both_paces_are_told_where_they_differ():
     own = GANConfig().for_data(32, 6000).in_words(6000)
     assert "learning rate 0.00025 (discriminator 0.001)" in own
-    customary = GANConfig(network="resnet").for_data(32, 100).in_words(100)
+    customary = GANConfig(network="mlp").for_data(32, 100).in_words(100)
     assert "learning rate 0.0002, " in customary
     with pytest.raises(UserError, match="discriminator_pace must be above 0, not 0"):
         GANConfig(discriminator_pace=0)
@@ -193,7 +198,9 @@ def test_both_paces_are_told_where_they_differ():
     ("per_class", "own"),
     [(15, ("diffaugment", True)), (100, ("none", False)), (6000, ("none", False))],
 )
-def test_dcgan_sees_transforms_where_images_are_few_as_often_as_it_overfits(per_class, own):
+def test_a_discriminator_sees_transforms_where_images_are_few_as_often_as_it_overfits(
+    per_class, own
+):
     def transforms(**given):
         found = GANConfig(**given).for_data(32, per_class)
         return found.augment, found.augment_adaptive
@@ -206,7 +213,8 @@ def test_dcgan_sees_transforms_where_images_are_few_as_often_as_it_overfits(per_
     assert transforms(augment_adaptive=True) == ("diffaugment", True)
     assert transforms(augment="diffaugment") == constant
     assert transforms(augment_strength=0.3) == (own if own[0] != "none" else constant)
-    for other in ({"loss": "three_terms"}, {"loss": "hinge"}, {"network": "modern"}):
+    assert transforms(network="resnet") == transforms(network="modern") == own
+    for other in ({"loss": "three_terms"}, {"loss": "hinge"}, {"network": "mlp"}):
         assert transforms(**other) == constant
         assert transforms(**other, augment_adaptive=True) == ("diffaugment", True)
 
@@ -234,11 +242,12 @@ def test_what_is_given_stays_and_is_said_to_be_given():
     ("network", "loss", "r1_weight", "r2_weight"),
     [
         ("dcgan", "relativistic", 1.0, 1.0),
-        ("resnet", "hinge", 0.0, 0.0),
+        ("resnet", "relativistic", 1.0, 1.0),
         ("modern", "relativistic", 1.0, 1.0),
+        ("mlp", "non_saturating", 0.1, 0.0),
     ],
 )
-def test_another_network_is_trained_by_the_game_that_it_is_made_for(
+def test_every_network_but_mlp_is_trained_by_the_relativistic_game(
     network, loss, r1_weight, r2_weight
 ):
     own = GANConfig(network=network).for_data(32, 100)
@@ -246,18 +255,15 @@ def test_another_network_is_trained_by_the_game_that_it_is_made_for(
     assert GANConfig(network=network, loss="minimax").for_data(32, 100).loss == "minimax"
 
 
-def test_only_the_game_of_dcgan_itself_has_small_batches_and_seldom_penalties():
+def test_only_the_relativistic_game_has_small_batches_and_seldom_penalties():
     def custom(config):
         found = config.for_data(32, 100)
         return found.penalty_every, found.batch_size, found.updates
 
-    assert custom(GANConfig()) == (4, 32, 4000)
-    for other in (
-        GANConfig(network="resnet"),
-        GANConfig(network="modern"),
-        GANConfig(loss="hinge"),
-    ):
-        assert custom(other) == (1, 64, 2000)
+    for network in ("auto", "dcgan", "resnet", "modern"):
+        assert custom(GANConfig(network=network)) == (4, 32, 4000)
+        assert custom(GANConfig(network=network, loss="hinge")) == (1, 64, 2000)
+    assert custom(GANConfig(network="mlp", loss="relativistic")) == (1, 64, 2000)
     assert custom(GANConfig(penalty_every=2, batch_size=8, updates=5)) == (2, 8, 5)
 
 
@@ -267,6 +273,17 @@ def test_a_loss_that_compares_no_pairs_has_the_customary_penalty(network):
     assert (own.r1_weight, own.r2_weight) == (0.1, 0.0)
     both = GANConfig(network=network, loss="hinge", r2_weight=0.5).for_data(32, 100)
     assert (both.r1_weight, both.r2_weight) == (0.1, 0.5)
+
+
+def test_the_slope_of_resnet_is_held_by_spectral_normalisation_or_by_both_penalties():
+    def parts(**given):
+        config = GANConfig(network="resnet", width=4, **given)
+        _, discriminator = recipe.networks(config, size=32, channels=1, classes=2)
+        return set(jax.eval_shape(discriminator.init, jax.random.key(0)))
+
+    assert parts() == parts(loss="hinge", r1_weight=1.0, r2_weight=1.0) == {"params"}
+    for given in ({"loss": "hinge"}, {"r2_weight": 0.0}, {"loss": "hinge", "r1_weight": 1.0}):
+        assert len(parts(**given)) == 2
 
 
 def test_an_unknown_situation_is_refused():

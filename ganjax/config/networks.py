@@ -37,19 +37,20 @@ class GANConfig:
     Attributes:
       situation: "tiny" (up to 50 training images per class), "small" (up to 500), "large", or
         "auto": by the training images. It gives the values below that are None.
-      network: "mlp" (fully connected), "dcgan" (arXiv 1511.06434), "resnet" (residual, spectrally
-        normalised: arXiv 1802.05957), "modern" (residual, without normalisation: arXiv 2501.05441),
-        or "auto": mlp for images of up to 16 pixels a side, for larger ones the situation's.
+      network: "mlp" (fully connected), "dcgan" (arXiv 1511.06434), "resnet" (residual: arXiv
+        1802.05957; its discriminator spectrally normalised unless R1 and R2 are there), "modern"
+        (residual, without normalisation: arXiv 2501.05441), or "auto": mlp for images of up to 16
+        pixels a side, for larger ones the situation's.
       width: channels of the narrowest convolution, or units of the narrowest layer; by default 32
         for convolutional networks, 128 for mlp.
       latent_size: numbers that each image is made from.
-      loss: the adversarial loss; None for the one that suits the network. "three_terms" is the
-        tutorials', whose T(x) leaks into samples.
+      loss: the adversarial loss; None for "non_saturating" with mlp, else "relativistic" (the
+        relativistic game below). "three_terms" is the tutorials', whose T(x) leaks into samples.
       augment: T(x), which real and generated images pass before the discriminator; None for
-        diffaugment, but with dcgan and its own loss for none where the situation is "small" or
+        diffaugment, but in the relativistic game for none where the situation is "small" or
         "large", and in "tiny" for diffaugment with `augment_adaptive`. Where T(x) comes always, as
-        it does with one that is given without `augment_adaptive`, dcgan has the `learning_rate`
-        1e-3 and the `discriminator_pace` 1 if these are not given.
+        it does with one that is given without `augment_adaptive`, that game has the
+        `learning_rate` 1e-3 and the `discriminator_pace` 1 if these are not given.
       augment_strength: factor on the limits of T(x); given alone, it brings T(x) where the
         situation has none.
       augment_adaptive: apply each transform of T(x) only as often as the discriminator overfits
@@ -57,21 +58,24 @@ class GANConfig:
       r1_weight: weight of the R1 penalty (arXiv 1801.04406); 0 leaves it out.
       r2_weight: of the same on generated images.
       penalty_every: reckon R1 and R2 once in so many updates, as many times as strong (lazy
-        regularisation, arXiv 1912.04958): they are half the work. None for 4 with dcgan, else 1.
+        regularisation, arXiv 1912.04958): they are half the work. None for 4 in the relativistic
+        game, else 1.
       gradient_penalty_weight: of WGAN-GP's penalty (arXiv 1704.00028); customary 10.
       consistency_weight: of balanced consistency under the classical transforms (arXiv 2002.04724);
         customary 10.
       latent_consistency_weight: of consistency under small changes of the latents (arXiv
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
-      learning_rate: of the generator's Adam; None for 2.5e-4 with dcgan (1e-3 by another loss than
-        its own, or where T(x) comes always), 2e-4 with the others.
+      learning_rate: of the generator's Adam; None for 2.5e-4 with dcgan, 5e-4 with resnet, 1e-3
+        with modern or where T(x) comes always; in another game, 1e-3 with dcgan and 2e-4 with
+        the others.
       discriminator_pace: the discriminator's learning rate, as a multiple of that (two time scales,
-        arXiv 1706.08500); None for 4 where the learning rate is 2.5e-4 by default, else 1.
+        arXiv 1706.08500); None for 4 with dcgan, 2 with resnet and modern, and 1 in another game
+        or where T(x) comes always.
       beta1: of Adam, for both networks.
       ema_decay: per update, of the averaged generator that samples are drawn from.
-      batch_size: real images per update; None for 32 with dcgan, 64 with the others.
-      updates: updates of each network; None for 4,000 with dcgan, 2,000 with the others.
+      batch_size: real images per update; None for 32 in the relativistic game, else 64.
+      updates: updates of each network; None for 4,000 in the relativistic game, else 2,000.
       precision: what the networks compute in, "float32" or "bfloat16" (parameters, optimizer and
         statistics are float32 in both); "auto": bfloat16 on a GPU or TPU, float32 on a CPU.
     """

@@ -41,8 +41,6 @@ _ALL: dict[str, Any] = {
     "r1_weight": 1.0,
     "r2_weight": 1.0,
     "penalty_every": 4,
-    "learning_rate": 2.5e-4,
-    "discriminator_pace": 4.0,
     "batch_size": 32,
     "updates": 4000,
 }
@@ -59,7 +57,7 @@ _WITH: dict[str, dict[str, Any]] = {
         "discriminator_pace": 1.0,
     },
 }  # fmt: skip
-"""What `dcgan` by its own game has with each."""
+"""What the relativistic game has with each."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "tiny": {**_ALL, **_WITH["adaptive"]},
@@ -68,25 +66,21 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """The values that depend on the situation."""
 
-_CUSTOMARY: dict[str, Any] = {
-    "augment": "diffaugment", "augment_adaptive": False, "discriminator_pace": 1.0,
-    "penalty_every": 1, "batch_size": 64, "updates": 2000,
-}  # fmt: skip
-"""Of everything but `dcgan` by its own game; more and smaller updates were not tried there."""
-
-_CUSTOMARY_RATE = 2e-4
-"""The learning rate of arXiv 1511.06434 and 1802.05957."""
-
-GAMES: dict[str, dict[str, Any]] = {
-    "mlp": {"loss": "non_saturating", "r1_weight": 0.1, "r2_weight": 0.0},
-    "resnet": {"loss": "hinge", "r1_weight": 0.0, "r2_weight": 0.0},
-    "modern": {"loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0},
+PACES: dict[str, dict[str, float]] = {
+    "dcgan": {"learning_rate": 2.5e-4, "discriminator_pace": 4.0},
+    "resnet": {"learning_rate": 5e-4, "discriminator_pace": 2.0},
+    "modern": {"learning_rate": 1e-3, "discriminator_pace": 2.0},
 }
-"""The loss and penalties that each network is made for, where it is not the situation's own:
-arXiv 1801.04406, 1802.05957, 2501.05441. Such a network has the customary learning rate."""
+"""The generator's learning rate and the discriminator's, as its multiple. Residual networks begin
+as less and learn more slowly: at `dcgan`'s pace they are far from done."""
 
-_CUSTOMARY_GAME = {"r1_weight": 0.1, "r2_weight": 0.0, **_CUSTOMARY}
-"""Of another loss that is given where the network's own is relativistic: arXiv 1801.04406."""
+_CUSTOMARY: dict[str, Any] = {
+    "loss": "non_saturating", "r1_weight": 0.1, "r2_weight": 0.0, "penalty_every": 1,
+    "augment": "diffaugment", "augment_adaptive": False, "learning_rate": 2e-4,
+    "discriminator_pace": 1.0, "batch_size": 64, "updates": 2000,
+}  # fmt: skip
+"""Of `mlp`, and of any network by a loss that compares no pairs: the learning rate of arXiv
+1511.06434, R1 as in arXiv 1801.04406; more and smaller updates were not tried there."""
 
 
 def situation_of(per_class: float) -> str:
@@ -107,8 +101,7 @@ def settings_for(
 
     Args:
       situation: "auto" chooses by `per_class`.
-      network: "auto" for the situation's own; another one is trained by the game that it is made
-        for.
+      network: "auto" for the situation's own, and `mlp` for small images.
       loss: what was given; a relativistic one needs both penalties, others do not.
       transforms: what was given of T(x), if anything.
       size: of the images, in pixels a side.
@@ -122,18 +115,20 @@ def settings_for(
     found = dict(SETTINGS[situation])
     if network == "auto":
         network = "mlp" if size <= LARGEST_FOR_MLP else found["network"]
-    if network != found["network"]:
-        found |= {**GAMES[network], "learning_rate": _CUSTOMARY_RATE, **_CUSTOMARY}
-    elif loss not in (None, found["loss"]):
-        found["learning_rate"] = _WITH["constant"]["learning_rate"]
-    elif transforms == "some":
-        found |= _WITH["constant"] if found["augment"] == "none" else {}
-    elif transforms:
-        found |= _WITH[transforms]
-    if loss == "relativistic":
-        found |= GAMES["modern"]
-    elif loss is not None and found["loss"] == "relativistic":
-        found |= _CUSTOMARY_GAME
+    if network != "mlp" and loss in (None, found["loss"]):
+        found |= PACES[network]
+        if transforms == "some":
+            found |= _WITH["constant"] if found["augment"] == "none" else {}
+        elif transforms:
+            found |= _WITH[transforms]
+    else:
+        found |= _CUSTOMARY
+        if loss == "relativistic":
+            found |= {"r1_weight": 1.0, "r2_weight": 1.0}
+        if network == "resnet":  # spectral normalisation is what holds its slope
+            found["r1_weight"] = 0.0
+        if network == "dcgan":
+            found["learning_rate"] = _WITH["constant"]["learning_rate"]
     return {**found, "network": network, "situation": situation}
 
 
