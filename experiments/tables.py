@@ -55,6 +55,7 @@ def tables() -> dict[str, str]:
         "experiments": experiments(),
         "metrics": image_tables.metrics(),
         "full_set": image_tables.full_set(),
+        "sweep": image_tables.sweep(),
         "equal_time": image_tables.equal_time(),
         "audit": image_tables.audit(),
         "sham": image_tables.sham(),

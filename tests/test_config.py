@@ -178,8 +178,7 @@ def test_the_generator_of_dcgan_learns_more_slowly_than_its_discriminator(per_cl
     few = per_class == 15  # T(x) is there, as often as it overfits: its strength changes no more
     assert paces(augment_strength=0.3) == ((2.5e-4, 1e-3) if few else (1e-3, 1e-3))
     assert paces(augment="diffaugment", discriminator_pace=2.0) == (1e-3, 2e-3)
-    assert paces(network="resnet") == (5e-4, 1e-3)
-    assert paces(network="modern") == (1e-3, 2e-3)
+    assert paces(network="resnet") == paces(network="modern") == (5e-4, 1e-3)
     assert paces(network="modern", augment="diffaugment") == (1e-3, 1e-3)
     assert paces(network="mlp", augment="none") == (2e-4, 2e-4)
     assert paces(network="modern", loss="hinge") == (2e-4, 2e-4)

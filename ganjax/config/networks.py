@@ -66,9 +66,9 @@ class GANConfig:
       latent_consistency_weight: of consistency under small changes of the latents (arXiv
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
-      learning_rate: of the generator's Adam; None for 2.5e-4 with dcgan, 5e-4 with resnet, 1e-3
-        with modern or where T(x) comes always; in another game, 1e-3 with dcgan and 2e-4 with
-        the others.
+      learning_rate: of the generator's Adam; None for 2.5e-4 with dcgan, 5e-4 with resnet and
+        modern, 1e-3 where T(x) comes always; in another game, 1e-3 with dcgan and 2e-4 with the
+        others.
       discriminator_pace: the discriminator's learning rate, as a multiple of that (two time scales,
         arXiv 1706.08500); None for 4 with dcgan, 2 with resnet and modern, and 1 in another game
         or where T(x) comes always.
