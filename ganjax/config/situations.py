@@ -1,25 +1,23 @@
 """What the GAN's settings are where nobody gave them: by how many images there are of a class.
 
-`experiments/sweep.py` compares settings, and never sees a test image. At 20, 100 and 500 images of
-Fashion-MNIST per class (one seed each so far; nothing larger, no other set) samples of `dcgan` come
-twice to three times as near to real images at a learning rate of 1e-3 as at the customary 2e-4
-(arXiv 1511.06434) with as many updates. Yet by the customary game its images of a class all look
-alike; by that of arXiv 2501.05441, which compares each with a real one, R1 and R2 beside it, they
-vary as real ones do and come nearer still. They go on getting better long after 2,000 updates; so
-batches are small, and R1 and R2, half the work, are reckoned in every fourth update alone
-(arXiv 1912.04958).
+`experiments/sweep.py` compares settings, three draws of each, and never sees a test image;
+`experiments/equal_time.py` compares them in the same time. By the customary game of `dcgan` (arXiv
+1511.06434) images of a class all look alike; by that of arXiv 2501.05441, which compares each with
+a real one, R1 and R2 beside it, they vary as real ones do. They go on getting better long after
+2,000 updates; so batches are small, and R1 and R2, half the work, are reckoned in every fourth
+update alone (arXiv 1912.04958).
 
 A generator as fast as its discriminator outruns it: on all of Fashion-MNIST the discriminator ends
 at a loss of log 2, it tells no pair apart, while after 250 updates a new one tells nine pairs of
-ten apart. So the generator has a quarter of its pace; and no T(x), which costs more than all else:
-in the same time, samples of 100 and of 6,000 images per class come nearer by both distances, by
-three fifths (`experiments/equal_time.py`); in trials of one seed each that are not on record those
-of 20, 500, 1,000 and 5,000 did too. With a constant T(x), slower generators only come less near in
-the time there is: where one is given, both have one pace.
+ten apart. So the generator has a quarter of its pace, or half of it where it is residual; and no
+T(x), which costs time and without which samples come two to four times as near. With a constant
+T(x), slower generators only come less near in the time there is: where one is given, both have one
+pace.
 
-Where images are few, a discriminator without T(x) knows them by heart, and of 1,000 samples of some
-trainings (20 per class) 30 to 50 are as near to one image as its copy. There T(x) comes as often as
-the discriminator overfits (arXiv 2006.06676): in trials 0 to 5 were, and samples taught as much.
+Where images are few, a discriminator without T(x) knows them by heart: samples come nearer still,
+but of 1,000 of some trainings (20 per class; not on record) 30 to 50 are as near to one image as
+its copy. There T(x) comes as often as the discriminator overfits (arXiv 2006.06676): 0 to 5 were,
+and samples taught as much.
 """
 
 from typing import Any, Literal
@@ -117,6 +115,8 @@ def settings_for(
         network = "mlp" if size <= LARGEST_FOR_MLP else found["network"]
     if network != "mlp" and loss in (None, found["loss"]):
         found |= PACES[network]
+        if network == "modern" and transforms in (None, "some"):
+            transforms = "constant"  # without it, few images often end in blank ones
         if transforms == "some":
             found |= _WITH["constant"] if found["augment"] == "none" else {}
         elif transforms:
