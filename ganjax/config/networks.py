@@ -44,13 +44,14 @@ class GANConfig:
       width: channels of the narrowest convolution, or units of the narrowest layer; by default 32
         for convolutional networks, 128 for mlp.
       latent_size: numbers that each image is made from.
-      loss: the adversarial loss; None for "non_saturating" with mlp, else "relativistic" (the
-        relativistic game below). "three_terms" is the tutorials', whose T(x) leaks into samples.
+      loss: the adversarial loss; None for "non_saturating" with mlp, else "relativistic". With
+        dcgan and resnet that is the relativistic game, which much below depends on. "three_terms"
+        is the tutorials', whose T(x) leaks into samples.
       augment: T(x), which real and generated images pass before the discriminator; None for
-        diffaugment, but in the relativistic game of dcgan and resnet for none where the situation
-        is "small" or "large", and in "tiny" for diffaugment with `augment_adaptive`. Where T(x)
-        comes always, as it does with one that is given without `augment_adaptive`, that game has
-        the `learning_rate` 1e-3 and the `discriminator_pace` 1 if these are not given.
+        diffaugment, but in the relativistic game for none where the situation is "small" or
+        "large", and in "tiny" for diffaugment with `augment_adaptive`. Where T(x) comes always, as
+        it does with one that is given without `augment_adaptive`, that game has the
+        `learning_rate` 1e-3 and the `discriminator_pace` 1 if these are not given.
       augment_strength: factor on the limits of T(x); given alone, it brings T(x) where the
         situation has none.
       augment_adaptive: apply each transform of T(x) only as often as the discriminator overfits
@@ -66,12 +67,12 @@ class GANConfig:
       latent_consistency_weight: of consistency under small changes of the latents (arXiv
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
-      learning_rate: of the generator's Adam; None for 2.5e-4 with dcgan and 5e-4 with resnet, 1e-3
-        with modern or where T(x) comes always; in another game, 1e-3 with dcgan and 2e-4 with the
-        others.
+      learning_rate: of the generator's Adam; None in the relativistic game for 2.5e-4 with dcgan
+        and 5e-4 with resnet, or 1e-3 where T(x) comes always; else for 1e-3 with dcgan and 2e-4
+        with the others.
       discriminator_pace: the discriminator's learning rate, as a multiple of that (two time scales,
-        arXiv 1706.08500); None for 4 with dcgan, 2 with resnet, and 1 with modern, in another game
-        or where T(x) comes always.
+        arXiv 1706.08500); None in the relativistic game for 4 with dcgan and 2 with resnet, but for
+        1 where T(x) comes always; else for 1.
       beta1: of Adam, for both networks.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update; None for 32 in the relativistic game, else 64.
