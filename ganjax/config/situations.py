@@ -9,11 +9,11 @@ update alone (arXiv 1912.04958).
 
 A generator as fast as its discriminator outruns it: on all of Fashion-MNIST the discriminator ends
 at a loss of log 2, it tells no pair apart, while after 250 updates a new one tells nine pairs of
-ten apart. So the generator has a quarter of its pace, that of `resnet` half of it; and no
-T(x), which costs time and without which samples come two to four times as near. With a constant
-T(x), slower generators only come less near in the time there is: where one is given, both have one
-pace. `modern` keeps the customary one: at 5e-4 and 1e-3, with T(x) and without, some trainings ended
-in blank images (trials that are not on record).
+ten apart. So the generator has a quarter of its pace, that of `resnet` half of it; and no T(x),
+which costs time and without which samples come nearer, on Fashion-MNIST three times. With a
+constant T(x), slower generators only come less near in the time there is: where one is given, both
+have one pace. `modern` keeps the customary one: at 5e-4 and 1e-3, with T(x) and without, some
+trainings ended in blank images (trials that are not on record).
 
 Where images are few, a discriminator without T(x) knows them by heart: samples come nearer still,
 but of 1,000 of some trainings (20 per class; not on record) 30 to 50 are as near to one image as
