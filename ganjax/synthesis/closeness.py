@@ -52,6 +52,10 @@ AT_A_TIME = 256
 SIDE = 16
 """Pixels a side of the pictures that are compared."""
 
+LEAST_DETAIL = 1e-2
+"""Norm of a picture below which there is none but rounding: a pixel that is one level off makes
+more in an image of 128 pixels a side."""
+
 
 class Closeness(NamedTuple):
     """How near some images lie to the training images.
@@ -181,7 +185,7 @@ def pictures(images: np.ndarray) -> np.ndarray:
     rows, columns = (_cells(size) for size in images.shape[1:3])
     found = (rows @ grey(images) @ columns.T).reshape(len(images), -1)
     found -= found.mean(axis=1, keepdims=True)
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-3)
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), LEAST_DETAIL)
 
 
 def _cells(size: int) -> np.ndarray:
