@@ -78,7 +78,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "resnet-r1": {"network": "resnet", "loss": "hinge"},
     "resnet-b0": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0, "beta1": 0.0},
     "resnet-paces": {"network": "resnet"},
-    "modern": {"network": "modern", **_MODERN},
+    "modern": {"network": "modern", **_MODERN, "beta1": 0.5},
     "modern-b0": {"network": "modern", **_MODERN, "beta1": 0.0},
     "modern-paces": {"network": "modern"},
 }

@@ -121,6 +121,7 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
     assert config.loss
     assert config.augment_strength is not None
     assert config.learning_rate is not None
+    assert config.beta1 is not None
     generator, discriminator = networks(config, size=size, channels=channels, classes=classes)
     return training.gan(
         generator,
@@ -152,6 +153,7 @@ def joint_training(
     config, own = config.for_data(size), own.for_objective(objective)
     assert config.loss
     assert config.learning_rate is not None
+    assert config.beta1 is not None
     own.check(objective, config, unlabelled=True)  # there may be some
     generator, discriminator = networks(config, size=size, channels=channels, classes=classes)
 

@@ -178,11 +178,21 @@ def test_the_generator_of_dcgan_learns_more_slowly_than_its_discriminator(per_cl
     few = per_class == 15  # T(x) is there, as often as it overfits: its strength changes no more
     assert paces(augment_strength=0.3) == ((2.5e-4, 1e-3) if few else (1e-3, 1e-3))
     assert paces(augment="diffaugment", discriminator_pace=2.0) == (1e-3, 2e-3)
-    assert paces(network="resnet") == (5e-4, 1e-3)
-    assert paces(network="modern") == paces(network="modern", augment="none") == (2e-4, 2e-4)
+    assert paces(network="resnet") == (1e-3, 2e-3)
+    assert paces(network="modern") == paces(network="modern", augment="none") == (1e-3, 4e-3)
     assert paces(network="resnet", augment="diffaugment") == (1e-3, 1e-3)
     assert paces(network="mlp", augment="none") == (2e-4, 2e-4)
     assert paces(network="modern", loss="hinge") == (2e-4, 2e-4)
+
+
+def test_residual_networks_learn_without_momentum():
+    def beta1(**given):
+        return GANConfig(**given).for_data(32, 100).beta1
+
+    assert beta1(network="resnet") == beta1(network="modern") == 0.0
+    assert beta1() == beta1(network="resnet", loss="hinge") == beta1(network="mlp") == 0.5
+    assert beta1(network="resnet", beta1=0.5) == 0.5
+    assert beta1(network="modern", augment="diffaugment") == 0.0
 
 
 def test_both_paces_are_told_where_they_differ():
@@ -213,13 +223,8 @@ def test_a_discriminator_sees_transforms_where_images_are_few_as_often_as_it_ove
     assert transforms(augment_adaptive=True) == ("diffaugment", True)
     assert transforms(augment="diffaugment") == constant
     assert transforms(augment_strength=0.3) == (own if own[0] != "none" else constant)
-    assert transforms(network="resnet") == own
-    for other in (
-        {"loss": "three_terms"},
-        {"loss": "hinge"},
-        {"network": "mlp"},
-        {"network": "modern"},
-    ):
+    assert transforms(network="resnet") == transforms(network="modern") == own
+    for other in ({"loss": "three_terms"}, {"loss": "hinge"}, {"network": "mlp"}):
         assert transforms(**other) == constant
         assert transforms(**other, augment_adaptive=True) == ("diffaugment", True)
 
@@ -265,12 +270,10 @@ def test_only_the_relativistic_game_has_small_batches_and_seldom_penalties():
         found = config.for_data(32, 100)
         return found.penalty_every, found.batch_size, found.updates
 
-    for network in ("auto", "dcgan", "resnet"):
+    for network in ("auto", "dcgan", "resnet", "modern"):
         assert custom(GANConfig(network=network)) == (4, 32, 4000)
         assert custom(GANConfig(network=network, loss="hinge")) == (1, 64, 2000)
-    for network in ("mlp", "modern"):
-        assert custom(GANConfig(network=network, loss="relativistic")) == (1, 64, 2000)
-    assert custom(GANConfig(network="modern")) == (1, 64, 2000)
+    assert custom(GANConfig(network="mlp", loss="relativistic")) == (1, 64, 2000)
     assert custom(GANConfig(penalty_every=2, batch_size=8, updates=5)) == (2, 8, 5)
 
 

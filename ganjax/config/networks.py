@@ -45,8 +45,8 @@ class GANConfig:
         for convolutional networks, 128 for mlp.
       latent_size: numbers that each image is made from.
       loss: the adversarial loss; None for "non_saturating" with mlp, else "relativistic". With
-        dcgan and resnet that is the relativistic game, which much below depends on. "three_terms"
-        is the tutorials', whose T(x) leaks into samples.
+        all others that is the relativistic game, which much below depends on. "three_terms" is the
+        tutorials', whose T(x) leaks into samples.
       augment: T(x), which real and generated images pass before the discriminator; None for
         diffaugment, but in the relativistic game for none where the situation is "small" or
         "large", and in "tiny" for diffaugment with `augment_adaptive`. Where T(x) comes always, as
@@ -67,13 +67,13 @@ class GANConfig:
       latent_consistency_weight: of consistency under small changes of the latents (arXiv
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
-      learning_rate: of the generator's Adam; None in the relativistic game for 2.5e-4 with dcgan
-        and 5e-4 with resnet, or 1e-3 where T(x) comes always; else for 1e-3 with dcgan and 2e-4
-        with the others.
+      learning_rate: of the generator's Adam; None in the relativistic game for 1e-3, or 2.5e-4 with
+        dcgan unless T(x) comes always; else for 1e-3 with dcgan and 2e-4 with the others.
       discriminator_pace: the discriminator's learning rate, as a multiple of that (two time scales,
-        arXiv 1706.08500); None in the relativistic game for 4 with dcgan and 2 with resnet, but for
-        1 where T(x) comes always; else for 1.
-      beta1: of Adam, for both networks.
+        arXiv 1706.08500); None in the relativistic game for 4, or 2 with resnet, but for 1 where
+        T(x) comes always; else for 1.
+      beta1: of Adam, for both networks; None in the relativistic game for 0 with resnet and modern,
+        else for 0.5.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update; None for 32 in the relativistic game, else 64.
       updates: updates of each network; None for 4,000 in the relativistic game, else 2,000.
@@ -98,7 +98,7 @@ class GANConfig:
     lecam_weight: float = 0.0
     learning_rate: float | None = None
     discriminator_pace: float | None = None
-    beta1: float = 0.5
+    beta1: float | None = None
     ema_decay: float = 0.999
     batch_size: int | None = None
     updates: int | None = None
@@ -171,7 +171,7 @@ class GANConfig:
         at_least(self, 2, *_given(self, "batch_size"))
         at_least(self, 0, *_given(self, "augment_strength", *_WEIGHTS))
         positive(self, *_given(self, "learning_rate", "discriminator_pace"))
-        for name in ("ema_decay", "beta1"):
+        for name in ("ema_decay", *_given(self, "beta1")):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
         if self.augment_adaptive and self.augment == "none":

@@ -49,7 +49,7 @@ def modern_generator(
     width: int = 32,
     widths: Sequence[int] | None = None,
     blocks: int = 1,
-    group_size: int = 32,
+    group_size: int = 16,
     full_size: bool | None = None,
     classes: int | None = None,
     latent_size: int = LATENT_SIZE,
@@ -62,7 +62,7 @@ def modern_generator(
     groups and a 1x1 one back, a bias and a leaky ReLU before the second and the third. Nothing is
     normalised; each block begins as the identity. Labels are embedded and joined to the latents.
     The paper's network ends without `output`. Published networks, for 3 channels, all with
-    `blocks=2, group_size=16, full_size=True`:
+    `blocks=2, full_size=True`:
 
     - CIFAR-10: `size=32, widths=(768,) * 4`;
     - FFHQ-64: `size=64, widths=(768, 768, 768, 768, 384)`.
@@ -102,7 +102,7 @@ def modern_discriminator(
     width: int = 32,
     widths: Sequence[int] | None = None,
     blocks: int = 1,
-    group_size: int = 32,
+    group_size: int = 16,
     full_size: bool | None = None,
     classes: int | None = None,
 ) -> Model:
@@ -110,7 +110,7 @@ def modern_discriminator(
 
     Images are halved bilinearly until 4x4, and told from each other by the inner product of their
     features with the embedded label. Images of a batch do not influence each other. Published
-    networks, for 3 channels, all with `blocks=2, group_size=16, full_size=True`:
+    networks, for 3 channels, all with `blocks=2, full_size=True`:
 
     - CIFAR-10: `size=32, widths=(768,) * 4`;
     - FFHQ-64: `size=64, widths=(384, 768, 768, 768, 768)`.
