@@ -200,6 +200,8 @@ def test_both_paces_are_told_where_they_differ():
     assert "learning rate 0.00025 (discriminator 0.001)" in own
     customary = GANConfig(network="mlp").for_data(32, 100).in_words(100)
     assert "learning rate 0.0002, " in customary
+    residual = GANConfig(network="resnet").for_data(32, 100).in_words(100)
+    assert "learning rate 0.001 (discriminator 0.002), beta1 0, " in residual
     with pytest.raises(UserError, match="discriminator_pace must be above 0, not 0"):
         GANConfig(discriminator_pace=0)
 

@@ -150,11 +150,12 @@ class GANConfig:
         adaptive = ", as often as the discriminator overfits" if self.augment_adaptive else ""
         alike = self.discriminator_pace == 1
         discriminator = "" if alike else f" (discriminator {self.discriminator_learning_rate:g})"
+        momentum = "" if self.beta1 == 0.5 else f", beta1 {self.beta1:g}"
         transforms = f"T(x) at strength {self.augment_strength:g}{adaptive}"
         return (
             f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
             f"{self.loss}, {', '.join(given) or 'no penalty'}, learning rate "
-            f"{self.learning_rate:g}{discriminator}, "
+            f"{self.learning_rate:g}{discriminator}{momentum}, "
             f"{transforms if self.augment != 'none' else 'no T(x)'}, "
             f"{self.updates:,} updates of {self.batch_size} images"
         )
