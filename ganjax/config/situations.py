@@ -14,9 +14,9 @@ which costs time and without which samples come nearer, on Fashion-MNIST three t
 constant T(x), slower generators only come less near in the time there is: where one is given, both
 have one pace.
 
-The residual networks learn without momentum (beta1 0, as in arXiv 1809.11096 and 2501.05441): they
-come nearer in the same updates, and with it `modern` ended in blank images on some seeds, its
-output driven so far below black that no gradient came back (trials that are not on record).
+The residual networks learn faster and without momentum (beta1 0, as in arXiv 1809.11096 and
+2501.05441): with it `modern` ended in blank images on some seeds, its output driven so far below
+black that no gradient came back (trials that are not on record).
 
 Where images are few, a discriminator without T(x) knows them by heart: samples come nearer still,
 but of 1,000 of some trainings (20 per class; not on record) 30 to 50 are as near to one image as
