@@ -56,6 +56,13 @@ WIDTH, FEATURES = 16, 64
 _CUSTOMARY: dict[str, Any] = {"network": "dcgan", "loss": "non_saturating"}
 _MODERN: dict[str, Any] = {
     "loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0, "augment": "diffaugment",
+    "beta1": 0.5,
+}  # fmt: skip
+_TWO_PACES: dict[str, Any] = {
+    "learning_rate": 2.5e-4, "discriminator_pace": 4.0, "beta1": 0.5, "annealed": False,
+}  # fmt: skip
+_ANNEALED: dict[str, Any] = {
+    "learning_rate": 2e-3, "discriminator_pace": 0.5, "beta1": 0.0, "annealed": True,
 }  # fmt: skip
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -71,14 +78,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dcgan-latent": {**_CUSTOMARY, "latent_consistency_weight": 5.0},
     "dcgan-relativistic": {"network": "dcgan", **_MODERN, "batch_size": 64, "penalty_every": 1},
     "dcgan-lazy": {"network": "dcgan", **_MODERN, "batch_size": 32, "penalty_every": 4},
-    "dcgan-paces": {"network": "dcgan", "augment": "none"},
-    "dcgan-paces-adaptive": {"network": "dcgan", "augment_adaptive": True},
+    "dcgan-paces": {"network": "dcgan", "augment": "none", **_TWO_PACES},
+    "dcgan-paces-adaptive": {"network": "dcgan", "augment_adaptive": True, **_TWO_PACES},
+    "dcgan-annealed": {"network": "dcgan", "augment": "none", **_ANNEALED},
+    "dcgan-annealed-adaptive": {"network": "dcgan", "augment_adaptive": True, **_ANNEALED},
     "resnet": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0},
     "resnet-fast": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0, "learning_rate": 1e-3},
     "resnet-r1": {"network": "resnet", "loss": "hinge"},
     "resnet-b0": {"network": "resnet", "loss": "hinge", "r1_weight": 0.0, "beta1": 0.0},
     "resnet-paces": {"network": "resnet"},
-    "modern": {"network": "modern", **_MODERN, "beta1": 0.5},
+    "modern": {"network": "modern", **_MODERN},
     "modern-b0": {"network": "modern", **_MODERN, "beta1": 0.0},
     "modern-paces": {"network": "modern"},
 }

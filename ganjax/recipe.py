@@ -120,8 +120,6 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
     config = config.for_data(size)
     assert config.loss
     assert config.augment_strength is not None
-    assert config.learning_rate is not None
-    assert config.beta1 is not None
     generator, discriminator = networks(config, size=size, channels=channels, classes=classes)
     return training.gan(
         generator,
@@ -132,12 +130,25 @@ def gan(config: GANConfig, *, size: int, channels: int, classes: int | None) -> 
         adaptive=Adaptive() if config.augment_adaptive else None,
         penalties=penalties_of(config),
         latent_consistency=latent_consistency(config),
-        generator_optimizer=training.adam(config.learning_rate, beta1=config.beta1),
-        discriminator_optimizer=training.adam(
-            config.discriminator_learning_rate, beta1=config.beta1
-        ),
+        **optimizers(config),
         ema_decay=config.ema_decay,
     )
+
+
+def optimizers(config: GANConfig) -> dict[str, optax.GradientTransformation]:
+    """Return the two of a complete configuration, by the names they are passed by."""
+    assert config.learning_rate is not None
+    assert config.beta1 is not None
+    rate: float | optax.Schedule = config.learning_rate
+    if config.annealed:
+        assert config.updates is not None
+        rate = optax.cosine_decay_schedule(config.learning_rate, config.updates)
+    return {
+        "generator_optimizer": training.adam(rate, beta1=config.beta1),
+        "discriminator_optimizer": training.adam(
+            config.discriminator_learning_rate, beta1=config.beta1
+        ),
+    }
 
 
 def joint_training(
@@ -152,8 +163,6 @@ def joint_training(
     """Return a GAN and a classifier that are trained together, as pure functions."""
     config, own = config.for_data(size), own.for_objective(objective)
     assert config.loss
-    assert config.learning_rate is not None
-    assert config.beta1 is not None
     own.check(objective, config, unlabelled=True)  # there may be some
     generator, discriminator = networks(config, size=size, channels=channels, classes=classes)
 
@@ -168,10 +177,7 @@ def joint_training(
         "augment": transforms_of(config),
         "augment_strength": config.augment_strength,
         "penalties": penalties_of(config),
-        "generator_optimizer": training.adam(config.learning_rate, beta1=config.beta1),
-        "discriminator_optimizer": training.adam(
-            config.discriminator_learning_rate, beta1=config.beta1
-        ),
+        **optimizers(config),
         "ema_decay": own.ema_decay,
     }
     if objective == "three-player":

@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import math
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from ganjax import recipe
@@ -170,38 +173,62 @@ def test_the_generator_of_dcgan_learns_more_slowly_than_its_discriminator(per_cl
         found = GANConfig(**given).for_data(32, per_class)
         return found.learning_rate, found.discriminator_learning_rate
 
-    assert paces() == (2.5e-4, 1e-3)
-    assert paces(learning_rate=1e-4) == (1e-4, 4e-4)
+    assert paces() == (2e-3, 1e-3)
+    assert paces(learning_rate=1e-4) == (1e-4, 5e-5)
     assert paces(learning_rate=1e-4, discriminator_pace=1.0) == (1e-4, 1e-4)
-    assert paces(augment_adaptive=True) == paces(augment="none") == (2.5e-4, 1e-3)
+    assert paces(augment_adaptive=True) == paces(augment="none") == (2e-3, 1e-3)
     assert paces(augment="diffaugment") == paces(loss="hinge") == (1e-3, 1e-3)
     few = per_class == 15  # T(x) is there, as often as it overfits: its strength changes no more
-    assert paces(augment_strength=0.3) == ((2.5e-4, 1e-3) if few else (1e-3, 1e-3))
+    assert paces(augment_strength=0.3) == ((2e-3, 1e-3) if few else (1e-3, 1e-3))
     assert paces(augment="diffaugment", discriminator_pace=2.0) == (1e-3, 2e-3)
-    assert paces(network="resnet") == (1e-3, 2e-3)
+    assert paces(network="resnet") == (2e-3, 2e-3)
     assert paces(network="modern") == paces(network="modern", augment="none") == (1e-3, 4e-3)
     assert paces(network="resnet", augment="diffaugment") == (1e-3, 1e-3)
     assert paces(network="mlp", augment="none") == (2e-4, 2e-4)
     assert paces(network="modern", loss="hinge") == (2e-4, 2e-4)
 
 
-def test_residual_networks_learn_without_momentum():
-    def beta1(**given):
-        return GANConfig(**given).for_data(32, 100).beta1
+def test_the_relativistic_game_has_no_momentum_and_anneals():
+    def how(**given):
+        found = GANConfig(**given).for_data(32, 100)
+        return found.beta1, found.annealed
 
-    assert beta1(network="resnet") == beta1(network="modern") == 0.0
-    assert beta1() == beta1(network="resnet", loss="hinge") == beta1(network="mlp") == 0.5
-    assert beta1(network="resnet", beta1=0.5) == 0.5
-    assert beta1(network="modern", augment="diffaugment") == 0.0
+    assert how() == how(network="resnet") == how(network="modern") == (0.0, True)
+    assert how(augment_adaptive=True) == (0.0, True)
+    assert how(network="resnet", loss="hinge") == how(network="mlp") == (0.5, False)
+    assert how(network="resnet", beta1=0.5) == (0.5, True)
+    assert how(annealed=False) == how(augment="diffaugment") == (0.0, False)
+    assert how(network="mlp", annealed=True) == (0.5, True)
+
+
+def test_the_generators_learning_rate_falls_to_0_over_the_updates():
+    config = GANConfig(updates=4).for_data(32, 100)
+    ones = jnp.ones(3)
+
+    def lengths(optimizer):
+        state, found = optimizer.init(ones), []
+        for _ in range(5):
+            change, state = optimizer.update(ones, state, ones)
+            found.append(float(-change[0]))
+        return found
+
+    both = recipe.optimizers(config)
+    cosine = [2e-3 * (1 + math.cos(math.pi * done / 4)) / 2 for done in range(5)]
+    np.testing.assert_allclose(lengths(both["generator_optimizer"]), cosine, rtol=1e-3, atol=1e-9)
+    np.testing.assert_allclose(lengths(both["discriminator_optimizer"]), 1e-3, rtol=1e-3)
+    constant = recipe.optimizers(GANConfig(updates=4, annealed=False).for_data(32, 100))
+    np.testing.assert_allclose(lengths(constant["generator_optimizer"]), 2e-3, rtol=1e-3)
 
 
 def test_both_paces_are_told_where_they_differ():
     own = GANConfig().for_data(32, 6000).in_words(6000)
-    assert "learning rate 0.00025 (discriminator 0.001)" in own
+    assert "learning rate 0.002 falling to 0 (discriminator 0.001), beta1 0, " in own
+    alike = GANConfig(discriminator_pace=1.0).for_data(32, 6000).in_words(6000)
+    assert "learning rate 0.002 falling to 0 (discriminator 0.002), " in alike
     customary = GANConfig(network="mlp").for_data(32, 100).in_words(100)
     assert "learning rate 0.0002, " in customary
     residual = GANConfig(network="resnet").for_data(32, 100).in_words(100)
-    assert "learning rate 0.001 (discriminator 0.002), beta1 0, " in residual
+    assert "learning rate 0.002 falling to 0 (discriminator 0.002), beta1 0, " in residual
     with pytest.raises(UserError, match="discriminator_pace must be above 0, not 0"):
         GANConfig(discriminator_pace=0)
 

@@ -74,6 +74,8 @@ class GANConfig:
         T(x) comes always; else for 1.
       beta1: of Adam, for both networks; None in the relativistic game for 0 with resnet and modern,
         else for 0.5.
+      annealed: whether the generator's learning rate falls along half a cosine, to 0 at the last of
+        `updates` (arXiv 1608.03983); None for yes in the relativistic game, else for no.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update; None for 32 in the relativistic game, else 64.
       updates: updates of each network; None for 4,000 in the relativistic game, else 2,000.
@@ -99,6 +101,7 @@ class GANConfig:
     learning_rate: float | None = None
     discriminator_pace: float | None = None
     beta1: float | None = None
+    annealed: bool | None = None
     ema_decay: float = 0.999
     batch_size: int | None = None
     updates: int | None = None
@@ -148,14 +151,15 @@ class GANConfig:
         }  # fmt: skip
         given = [f"{name} {weight:g}" for name, weight in weights.items() if weight]
         adaptive = ", as often as the discriminator overfits" if self.augment_adaptive else ""
-        alike = self.discriminator_pace == 1
+        falling = " falling to 0" if self.annealed else ""
+        alike = self.discriminator_pace == 1 and not self.annealed
         discriminator = "" if alike else f" (discriminator {self.discriminator_learning_rate:g})"
         momentum = "" if self.beta1 == 0.5 else f", beta1 {self.beta1:g}"
         transforms = f"T(x) at strength {self.augment_strength:g}{adaptive}"
         return (
             f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
             f"{self.loss}, {', '.join(given) or 'no penalty'}, learning rate "
-            f"{self.learning_rate:g}{discriminator}{momentum}, "
+            f"{self.learning_rate:g}{falling}{discriminator}{momentum}, "
             f"{transforms if self.augment != 'none' else 'no T(x)'}, "
             f"{self.updates:,} updates of {self.batch_size} images"
         )

@@ -43,6 +43,8 @@ _ALL: dict[str, Any] = {
     "r1_weight": 1.0,
     "r2_weight": 1.0,
     "penalty_every": 4,
+    "beta1": 0.0,
+    "annealed": True,
     "batch_size": 32,
     "updates": 4000,
 }
@@ -56,7 +58,7 @@ _WITH: dict[str, dict[str, Any]] = {
     "adaptive": {"augment": "diffaugment", "augment_adaptive": True},
     "constant": {
         "augment": "diffaugment", "augment_adaptive": False, "learning_rate": 1e-3,
-        "discriminator_pace": 1.0,
+        "discriminator_pace": 1.0, "annealed": False,
     },
 }  # fmt: skip
 """What the relativistic game has with each."""
@@ -69,17 +71,17 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """The values that depend on the situation."""
 
 PACES: dict[str, dict[str, float]] = {
-    "dcgan": {"learning_rate": 2.5e-4, "discriminator_pace": 4.0, "beta1": 0.5},
-    "resnet": {"learning_rate": 1e-3, "discriminator_pace": 2.0, "beta1": 0.0},
-    "modern": {"learning_rate": 1e-3, "discriminator_pace": 4.0, "beta1": 0.0},
+    "dcgan": {"learning_rate": 2e-3, "discriminator_pace": 0.5},
+    "resnet": {"learning_rate": 2e-3, "discriminator_pace": 1.0},
+    "modern": {"learning_rate": 1e-3, "discriminator_pace": 4.0},
 }
-"""Adam's in the relativistic game: the generator's learning rate, the discriminator's as its
-multiple, beta1 of both. Residual branches begin as little or nothing, and bear faster paces."""
+"""Adam's in the relativistic game: the generator's learning rate at first, and the discriminator's
+as its multiple."""
 
 _CUSTOMARY: dict[str, Any] = {
     "loss": "non_saturating", "r1_weight": 0.1, "r2_weight": 0.0, "penalty_every": 1,
     "augment": "diffaugment", "augment_adaptive": False, "learning_rate": 2e-4,
-    "discriminator_pace": 1.0, "beta1": 0.5, "batch_size": 64, "updates": 2000,
+    "discriminator_pace": 1.0, "beta1": 0.5, "annealed": False, "batch_size": 64, "updates": 2000,
 }  # fmt: skip
 """Of `mlp`, and of any network by a loss that compares no pairs: the learning rate of
 arXiv 1511.06434, R1 as in arXiv 1801.04406; more and smaller updates were not tried there."""
