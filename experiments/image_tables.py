@@ -109,27 +109,29 @@ def sweep() -> str:
 def equal_time() -> str:
     """Tabulate which network makes the better images in the same time."""
     found = read("equal_time")
-    budget = found["rows"][0]["budget"]
     sets = {"100": "100 per class", "full": "50,000 images"}
     titles = [f"{what}, {words}" for words in sets.values() for what in ("Frechet", "kernel")]
     lines = [
-        f"Distance of samples to other images of Fashion-MNIST after {budget:g} seconds of a core "
-        "of training, medians (lowest to highest seed), width 16 throughout "
+        "Distance of samples to other images of Fashion-MNIST after as many seconds of a core of "
+        "training, medians (lowest to highest seed), width 16 throughout "
         f"(`{found['command']}`):",
         "",
-        "| network | seeds | updates a second | " + " | ".join(titles) + " |",
-        "| --- | --- | --- |" + " --- |" * len(titles),
+        "| seconds | network | seeds | updates a second | " + " | ".join(titles) + " |",
+        "| --- | --- | --- | --- |" + " --- |" * len(titles),
     ]
-    for setting in dict.fromkeys(row["setting"] for row in found["rows"]):
-        own = [row for row in found["rows"] if row["setting"] == setting]
+    groups = dict.fromkeys((row["budget"], row["setting"]) for row in found["rows"])
+    for budget, setting in sorted(groups, key=lambda group: group[0]):
+        what = {"budget": budget, "setting": setting}
+        own = [row for row in found["rows"] if what.items() <= row.items()]
         seeds = {row["seed"] for row in own}
         rate = np.median([row["updates"] for row in own]) / budget
         cells = [
-            _spread([row[what] for row in own if row["set"] == name])
+            _spread([row[distance] for row in own if row["set"] == name])
             for name in sets
-            for what in ("frechet", "kernel")
+            for distance in ("frechet", "kernel")
         ]
-        lines.append(f"| {setting} | {len(seeds)} | {rate:.0f} | " + " | ".join(cells) + " |")
+        beginning = f"| {budget:g} | {setting} | {len(seeds)} | {rate:.0f} | "
+        lines.append(beginning + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
