@@ -103,15 +103,13 @@ def trained_and_judged(
 ) -> dict[str, Any]:
     """Train a GAN for so many seconds; return what it did with them, and its figures."""
     size, channels, classes = fit.images.shape[1], fit.images.shape[3], len(fit.class_names)
-    config = config.for_data(size, len(fit) / classes)
-    assert config.batch_size is not None
-    batch_size = config.batch_size
     key, data = jax.random.key(seed), loader.to_device(fit)
 
-    def draw(key: Key, data: loader.Resident):
-        return loader.sample_batch(key, data, batch_size)
-
     def trained(config: GANConfig, seconds: float) -> Trained:
+        def draw(key: Key, data: loader.Resident):
+            assert config.batch_size is not None
+            return loader.sample_batch(key, data, config.batch_size)
+
         gan = recipe.gan(config, size=size, channels=channels, classes=classes)
         init, call = jax.jit(gan.init), repeat(gan.step, draw)
         began = perf_counter()
@@ -126,8 +124,9 @@ def trained_and_judged(
             updates += STEPS_PER_CALL
         return Trained(gan, state, updates, compiled, perf_counter() - clock)
 
-    pilot = trained(config, min(PILOT, budget))
-    config = replace(config, updates=round(pilot.updates * budget / min(PILOT, budget)))
+    per_class, pilot = len(fit) / classes, min(PILOT, budget)
+    updates = trained(config.for_data(size, per_class), pilot).updates * budget / pilot
+    config = replace(config, updates=round(updates)).for_data(size, per_class)
     gan, state, updates, compiled, clock = trained(config, budget)
     images = sample_images(gan, state, jax.random.fold_in(key, 1), balanced_labels(IMAGES, classes))
     features = feature_network.load()

@@ -61,7 +61,7 @@ def main() -> None:
     environment.use_compilation_cache()
     first, last = args.out / "first", args.out / "last"
     common = ["--gan.width", str(args.width), "--gan.batch-size", "64"]
-    common += ["--gan.beta1", "0.5", "--gan.annealed", "False"]  # the second part takes its place
+    common += ["--gan.annealed", "False"]  # the second part takes its place
     updates, more = args.updates
     alike = ["--gan.learning-rate", "1e-3", "--gan.discriminator-pace", "1"]
     spent = train(args, first, [*common, *alike, "--gan.updates", str(updates)])

@@ -7,7 +7,7 @@ from ganjax.config.checks import LARGEST_SEED
 from ganjax.config.degradations import DegradationSpec
 from ganjax.config.degradations import in_words as degradation_in_words
 from ganjax.config.degradations import parse as parse_degradation
-from ganjax.config.joint import JOINT, JointConfig, Objective, joint_customs
+from ganjax.config.joint import JOINT, JOINT_CUSTOMS, JointConfig, Objective
 from ganjax.config.networks import (
     ClassifierConfig,
     GANConfig,
@@ -36,6 +36,7 @@ __all__ = [
     "BASE_ARMS",
     "COMMAND",
     "JOINT",
+    "JOINT_CUSTOMS",
     "LARGEST_FOR_MLP",
     "LARGEST_SEED",
     "LARGEST_SIDE",
@@ -68,7 +69,6 @@ __all__ = [
     "claim_folder",
     "degradation_in_words",
     "differences",
-    "joint_customs",
     "parse_degradation",
     "study_preset",
     "to_json",

@@ -13,20 +13,11 @@ Objective = Literal["gan", "auxiliary", "three-player", "semi-supervised"]
 JOINT = tuple(name for name in get_args(Objective) if name != "gan")
 """The objectives that a classifier comes out of."""
 
-_CUSTOMS: dict[str, Any] = {
+JOINT_CUSTOMS: dict[str, Any] = {
     "augment": "diffaugment", "learning_rate": 1e-3, "discriminator_pace": 1.0, "batch_size": 64,
     "annealed": False, "penalty_every": 1, "updates": 2000,
 }  # fmt: skip
 """Of all players where nothing is given: what classifiers are customarily trained with."""
-
-WITHOUT_MOMENTUM = ("resnet", "modern")
-"""The networks that have beta1 0 here as well; with it `modern` may end in blank images."""
-
-
-def joint_customs(network: str) -> dict[str, Any]:
-    """Return what a joint training has by default where one of images alone has other values."""
-    return {**_CUSTOMS, "beta1": 0.0 if network in WITHOUT_MOMENTUM else 0.5}
-
 
 NEEDS_UNLABELLED = ("semi-supervised",)
 

@@ -67,16 +67,17 @@ class GANConfig:
       latent_consistency_weight: of consistency under small changes of the latents (arXiv
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
-      learning_rate: of the generator's Adam, at first; None in the relativistic game for 2e-3, or
-        1e-3 with modern or where T(x) comes always; else for 1e-3 with dcgan and 2e-4 with the
-        others.
+      learning_rate: of the generator's Adam, at first; None in the relativistic game for 2.5e-4
+        with dcgan, 2e-3 with resnet, 1e-3 with modern, or 1e-3 where T(x) comes always; else for
+        1e-3 with dcgan and 2e-4 with the others.
       discriminator_pace: the discriminator's learning rate, which does not fall, as a multiple of
-        that (two time scales, arXiv 1706.08500); None in the relativistic game for 0.5 with dcgan,
-        4 with modern, else for 1.
-      beta1: of Adam, for both networks; None in the relativistic game for 0, else for 0.5.
+        that (two time scales, arXiv 1706.08500); None in the relativistic game for 4, or 1 with
+        resnet or where T(x) comes always; else for 1.
+      beta1: of Adam, for both networks; None in the relativistic game for 0 with resnet and modern,
+        else for 0.5.
       annealed: whether the generator's learning rate falls along half a cosine, to 0 at the last of
-        `updates` (arXiv 1608.03983); None in the relativistic game for yes, unless T(x) comes
-        always; else for no.
+        `updates` (arXiv 1608.03983). None in the relativistic game, where T(x) does not come
+        always, for yes with resnet and modern, with dcgan above 10,000 updates; else for no.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update; None for 32 in the relativistic game, else 64.
       updates: updates of each network; None for 4,000 in the relativistic game, else 2,000.
@@ -117,7 +118,7 @@ class GANConfig:
         """
         found = settings_for(
             self.situation, self.network, self.loss, size, per_class,
-            transforms=self._transforms(),
+            updates=self.updates, transforms=self._transforms(),
         )  # fmt: skip
         given = {name: value for name, value in vars(self).items() if value not in (None, "auto")}
         if not self.augment_adaptive:  # then it was not given: T(x) was, or the situation has it

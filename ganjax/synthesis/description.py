@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax import recipe
-from ganjax.config import GANConfig, JointConfig, Objective, joint_customs
+from ganjax.config import JOINT_CUSTOMS, GANConfig, JointConfig, Objective
 from ganjax.data.atomic import write_json_atomically
 from ganjax.data.loader import sample_batch
 from ganjax.data.partly import sample_partly_labelled
@@ -110,9 +110,9 @@ def describe(
     names = dataset.class_names if conditional else ()
     per_class = (len(dataset) if images is None else images) / len(dataset.class_names)
     if objective != "gan":
-        customs = joint_customs(config.network).items()
-        missing = {name: value for name, value in customs if getattr(config, name) is None}
-        config = replace(config, **missing)
+        config = replace(config, **{
+            name: value for name, value in JOINT_CUSTOMS.items() if getattr(config, name) is None
+        })  # fmt: skip
     if objective == "semi-supervised" and config.loss is None:
         config = replace(config, loss="non_saturating")  # that of class K + 1, and its penalties
     config = config.for_data(height, per_class)
