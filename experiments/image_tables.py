@@ -74,7 +74,7 @@ def full_set() -> str:
 
 SWEPT = {
     "dcgan-lazy": "one pace, T(x) always", "dcgan-paces": "two paces, no T(x)",
-    "dcgan-paces-adaptive": "two paces, adaptive T(x)",
+    "dcgan-paces-adaptive": "two paces, adaptive T(x)", "dcgan-annealed": "annealed, no T(x)",
 }  # fmt: skip
 
 

