@@ -181,7 +181,7 @@ def test_the_generator_of_dcgan_learns_more_slowly_than_its_discriminator(per_cl
     few = per_class == 15  # T(x) is there, as often as it overfits: its strength changes no more
     assert paces(augment_strength=0.3) == ((2.5e-4, 1e-3) if few else (1e-3, 1e-3))
     assert paces(augment="diffaugment", discriminator_pace=2.0) == (1e-3, 2e-3)
-    assert paces(network="resnet") == (2e-3, 2e-3)
+    assert paces(network="resnet") == (1e-3, 2e-3)
     assert paces(network="modern") == paces(network="modern", augment="none") == (1e-3, 4e-3)
     assert paces(network="resnet", augment="diffaugment") == (1e-3, 1e-3)
     assert paces(network="mlp", augment="none") == (2e-4, 2e-4)
@@ -198,26 +198,48 @@ def test_residual_networks_learn_without_momentum():
     assert beta1(network="modern", augment="diffaugment") == 0.0
 
 
-def test_residual_networks_and_long_trainings_are_annealed():
-    def annealed(**given):
-        return GANConfig(**given).for_data(32, 100).annealed
+@pytest.mark.parametrize("network", ["dcgan", "resnet", "modern"])
+def test_long_trainings_are_annealed_and_begin_slower(network):
+    def found(**given):
+        return GANConfig(**{"network": network, **given}).for_data(32, 100)
 
-    assert annealed(network="resnet")
-    assert annealed(network="modern", updates=100)
-    assert annealed(updates=10_001)
-    assert annealed(updates=10_001, augment_adaptive=True)
-    assert annealed(annealed=True)
-    assert annealed(network="mlp", annealed=True)
-    assert not annealed()
-    assert not annealed(updates=10_000)
-    assert not annealed(updates=50_000, augment="diffaugment")
-    assert not annealed(updates=50_000, annealed=False)
-    assert not annealed(network="mlp", updates=50_000)
-    assert not annealed(network="resnet", loss="hinge")
+    short, long = found(updates=10_000), found(updates=40_000)
+    assert not short.annealed
+    assert short.learning_rate == found().learning_rate
+    assert long.annealed
+    assert long.learning_rate == pytest.approx(short.learning_rate / 2)
+    assert long.discriminator_pace == short.discriminator_pace
+    assert found(updates=10_001).annealed
+    assert found(updates=40_000, augment_adaptive=True) == dataclasses.replace(
+        long, augment="diffaugment", augment_adaptive=True
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"augment": "diffaugment"},
+        {"loss": "hinge"},
+        {"network": "mlp"},
+        {"annealed": False, "learning_rate": 3e-4},
+    ],
+)
+def test_other_long_trainings_are_as_short_ones(given):
+    short, long = (GANConfig(updates=n, **given).for_data(32, 100) for n in (4000, 40_000))
+    assert not long.annealed
+    assert long == dataclasses.replace(short, updates=40_000)
+
+
+def test_what_is_given_of_a_long_training_is_kept():
+    long = GANConfig(updates=40_000, learning_rate=3e-4).for_data(32, 100)
+    assert long.annealed
+    assert long.learning_rate == 3e-4
+    assert GANConfig(annealed=True).for_data(32, 100).annealed
 
 
 def test_the_generators_learning_rate_falls_to_0_over_the_updates():
-    config = GANConfig(updates=4, network="resnet").for_data(32, 100)
+    given = {"learning_rate": 2e-3, "discriminator_pace": 1.0, "beta1": 0.0}
+    config = GANConfig(updates=4, annealed=True, **given).for_data(32, 100)
     ones = jnp.ones(3)
 
     def lengths(optimizer):
@@ -239,11 +261,11 @@ def test_both_paces_are_told_where_they_differ():
     own = GANConfig().for_data(32, 6000).in_words(6000)
     assert "learning rate 0.00025 (discriminator 0.001), no" in own
     long = GANConfig(updates=20_000).for_data(32, 6000).in_words(6000)
-    assert "learning rate 0.00025 falling to 0 (discriminator 0.001), no" in long
+    assert "learning rate 0.000177 falling to 0 (discriminator 0.000707), no" in long
     customary = GANConfig(network="mlp").for_data(32, 100).in_words(100)
     assert "learning rate 0.0002, " in customary
     residual = GANConfig(network="resnet").for_data(32, 100).in_words(100)
-    assert "learning rate 0.002 falling to 0 (discriminator 0.002), beta1 0, " in residual
+    assert "learning rate 0.001 (discriminator 0.002), beta1 0, " in residual
     with pytest.raises(UserError, match="discriminator_pace must be above 0, not 0"):
         GANConfig(discriminator_pace=0)
 

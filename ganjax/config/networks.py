@@ -68,16 +68,16 @@ class GANConfig:
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
       learning_rate: of the generator's Adam, at first; None in the relativistic game for 2.5e-4
-        with dcgan, 2e-3 with resnet, 1e-3 with modern, or 1e-3 where T(x) comes always; else for
-        1e-3 with dcgan and 2e-4 with the others.
+        with dcgan, 1e-3 with resnet and modern, the less above 10,000 updates, by the square root;
+        or 1e-3 where T(x) comes always; else for 1e-3 with dcgan and 2e-4 with the others.
       discriminator_pace: the discriminator's learning rate, which does not fall, as a multiple of
-        that (two time scales, arXiv 1706.08500); None in the relativistic game for 4, or 1 with
-        resnet or where T(x) comes always; else for 1.
+        that (two time scales, arXiv 1706.08500); None in the relativistic game for 4, or 2 with
+        resnet, but for 1 where T(x) comes always; else for 1.
       beta1: of Adam, for both networks; None in the relativistic game for 0 with resnet and modern,
         else for 0.5.
       annealed: whether the generator's learning rate falls along half a cosine, to 0 at the last of
         `updates` (arXiv 1608.03983). None in the relativistic game, where T(x) does not come
-        always, for yes with resnet and modern, with dcgan above 10,000 updates; else for no.
+        always, for yes above 10,000 updates; else for no.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update; None for 32 in the relativistic game, else 64.
       updates: updates of each network; None for 4,000 in the relativistic game, else 2,000.
@@ -155,13 +155,13 @@ class GANConfig:
         adaptive = ", as often as the discriminator overfits" if self.augment_adaptive else ""
         falling = " falling to 0" if self.annealed else ""
         alike = self.discriminator_pace == 1 and not self.annealed
-        discriminator = "" if alike else f" (discriminator {self.discriminator_learning_rate:g})"
+        discriminator = "" if alike else f" (discriminator {self.discriminator_learning_rate:.3g})"
         momentum = "" if self.beta1 == 0.5 else f", beta1 {self.beta1:g}"
         transforms = f"T(x) at strength {self.augment_strength:g}{adaptive}"
         return (
             f"{why(self.situation, per_class)}; network {self.network} of width {self.width}, loss "
             f"{self.loss}, {', '.join(given) or 'no penalty'}, learning rate "
-            f"{self.learning_rate:g}{falling}{discriminator}{momentum}, "
+            f"{self.learning_rate:.3g}{falling}{discriminator}{momentum}, "
             f"{transforms if self.augment != 'none' else 'no T(x)'}, "
             f"{self.updates:,} updates of {self.batch_size} images"
         )
