@@ -52,7 +52,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-dir", required=True, help="where TFDS prepared fashion_mnist")
-    parser.add_argument("--updates", type=int, default=60_000)
+    parser.add_argument("--updates", type=int, default=100_000)
     parser.add_argument("--width", type=int, default=24)
     parser.add_argument("--out", type=Path, default=Path("runs/full-set"))
     args = parser.parse_args()
