@@ -84,9 +84,9 @@ PACES: dict[str, dict[str, float]] = {
 multiple, beta1 of both. Residual branches begin as little or nothing, and bear faster paces."""
 
 LONG = 10_000
-"""Updates above which a training by that game is long: the generator's learning rate falls to 0, and
-both networks begin slower, by the square root of how many times as many updates there are. At
-45,000 of `dcgan` that halves them: the distance of samples of Fashion-MNIST, too."""
+"""Updates above which a training by that game is long: the generator's learning rate falls to 0,
+and both networks begin slower, by the square root of how many times as many updates there are.
+Begun as fast as short ones, samples of `dcgan` end less near, and `resnet` may diverge."""
 
 _CUSTOMARY: dict[str, Any] = {
     "loss": "non_saturating", "r1_weight": 0.1, "r2_weight": 0.0, "penalty_every": 1,

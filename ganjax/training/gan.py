@@ -65,7 +65,7 @@ class Adaptive(NamedTuple):
 def adam(
     learning_rate: float | optax.Schedule = 2e-4, *, beta1: float = 0.5, beta2: float = 0.999
 ) -> optax.GradientTransformation:
-    """Adam as GANs use it: beta1 0.5, beta2 0.999 (arXiv 1511.06434)."""
+    """Adam as GANs use it: beta1 0.5, beta2 0.999 (arXiv 1511.06434); the rate may change."""
     return optax.adam(learning_rate, b1=beta1, b2=beta2)
 
 
