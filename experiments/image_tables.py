@@ -114,7 +114,7 @@ def equal_time() -> str:
     lines = [
         "Distance of samples to other images of Fashion-MNIST after as many seconds of a core of "
         "training, medians (lowest to highest seed), width 16 throughout "
-        f"(`{found['command']}`):",
+        f"(`{found['command']} --seconds ...`):",
         "",
         "| seconds | network | seeds | updates a second | " + " | ".join(titles) + " |",
         "| --- | --- | --- | --- |" + " --- |" * len(titles),

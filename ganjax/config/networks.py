@@ -68,16 +68,16 @@ class GANConfig:
         2002.04724) for the discriminator, a tenth of it for the generator; customary 5.
       lecam_weight: of LeCam's regularisation (arXiv 2104.03310); customary 0.3.
       learning_rate: of the generator's Adam, at first; None in the relativistic game for 2.5e-4
-        with dcgan, 1e-3 with resnet and modern, the less above 10,000 updates, by the square root;
-        or 1e-3 where T(x) comes always; else for 1e-3 with dcgan and 2e-4 with the others.
+        with dcgan, 2e-3 with resnet, 1e-3 with modern, or 1e-3 where T(x) comes always, and for
+        less above 10,000 updates; else for 1e-3 with dcgan and 2e-4 with the others.
       discriminator_pace: the discriminator's learning rate, which does not fall, as a multiple of
-        that (two time scales, arXiv 1706.08500); None in the relativistic game for 4, or 2 with
-        resnet, but for 1 where T(x) comes always; else for 1.
+        that (two time scales, arXiv 1706.08500); None in the relativistic game for 4, but with
+        resnet for 1, or 2 above 10,000 updates, and for 1 where T(x) comes always; else for 1.
       beta1: of Adam, for both networks; None in the relativistic game for 0 with resnet and modern,
         else for 0.5.
       annealed: whether the generator's learning rate falls along half a cosine, to 0 at the last of
         `updates` (arXiv 1608.03983). None in the relativistic game, where T(x) does not come
-        always, for yes above 10,000 updates; else for no.
+        always, for yes with resnet and modern, with dcgan above 10,000 updates; else for no.
       ema_decay: per update, of the averaged generator that samples are drawn from.
       batch_size: real images per update; None for 32 in the relativistic game, else 64.
       updates: updates of each network; None for 4,000 in the relativistic game, else 2,000.

@@ -16,12 +16,13 @@ generators only come less near in the time there is: where one is given, both ha
 A quarter of the pace puts it off: after 20,000 updates the discriminator is as blind, and samples
 get worse. So in long trainings the generator's learning rate falls to 0 over the updates there are,
 and both networks begin the slower, the more there are: samples get better to the last. Short ones
-are left alone: in 4,000 updates of an annealed `dcgan`, beginning at 2e-3, samples came nearer in
+of `dcgan` are left alone: in 4,000 updates that began at 2e-3 and fell to 0, samples came nearer in
 each of twelve draws of the sweep, but those of cifar10_jpeg taught a classifier less.
 
-The residual networks learn faster and without momentum (beta1 0, as in arXiv 1809.11096 and
-2501.05441): with it `modern` ended in blank images on some seeds, its output driven so far below
-black that no gradient came back (trials that are not on record).
+The residual networks learn faster, the generator's rate falling in short trainings too, and without
+momentum (beta1 0, as in arXiv 1809.11096 and 2501.05441): with it `modern` ended in blank images on
+some seeds, its output driven so far below black that no gradient came back (trials that are not on
+record).
 
 Where images are few, a discriminator without T(x) knows them by heart: samples come nearer still,
 but of 1,000 of some trainings (20 per class; not on record) 30 to 50 are as near to one image as
@@ -75,18 +76,24 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """The values that depend on the situation."""
 
-PACES: dict[str, dict[str, float]] = {
+PACES: dict[str, dict[str, Any]] = {
     "dcgan": {"learning_rate": 2.5e-4, "discriminator_pace": 4.0, "beta1": 0.5},
-    "resnet": {"learning_rate": 1e-3, "discriminator_pace": 2.0, "beta1": 0.0},
-    "modern": {"learning_rate": 1e-3, "discriminator_pace": 4.0, "beta1": 0.0},
+    "resnet": {"learning_rate": 2e-3, "discriminator_pace": 1.0, "beta1": 0.0, "annealed": True},
+    "modern": {"learning_rate": 1e-3, "discriminator_pace": 4.0, "beta1": 0.0, "annealed": True},
 }
 """Adam's in the relativistic game: the generator's learning rate, the discriminator's as its
-multiple, beta1 of both. Residual branches begin as little or nothing, and bear faster paces."""
+multiple, beta1 of both, and whether the generator's falls to 0. Residual branches begin as little
+or nothing, and bear faster paces."""
 
 LONG = 10_000
-"""Updates above which a training by that game is long: the generator's learning rate falls to 0,
+"""Updates above which a training by that game is long: every generator's learning rate falls to 0,
 and both networks begin slower, by the square root of how many times as many updates there are.
 Begun as fast as short ones, samples of `dcgan` end less near, and `resnet` may diverge."""
+
+LONG_PACES: dict[str, dict[str, Any]] = {
+    "dcgan": {}, "resnet": {"learning_rate": 1e-3, "discriminator_pace": 2.0}, "modern": {},
+}  # fmt: skip
+"""What differs at the beginning of the shortest long training."""
 
 _CUSTOMARY: dict[str, Any] = {
     "loss": "non_saturating", "r1_weight": 0.1, "r2_weight": 0.0, "penalty_every": 1,
@@ -132,10 +139,7 @@ def settings_for(
     if network == "auto":
         network = "mlp" if size <= LARGEST_FOR_MLP else found["network"]
     if network in PACES and loss in (None, found["loss"]):
-        found |= PACES[network]
-        if updates and updates > LONG:
-            found["annealed"] = True
-            found["learning_rate"] *= sqrt(LONG / updates)
+        found |= _paces(network, updates or found["updates"])
         if transforms == "some":
             found |= _WITH["constant"] if found["augment"] == "none" else {}
         elif transforms:
@@ -149,6 +153,15 @@ def settings_for(
         if network == "dcgan":
             found["learning_rate"] = _WITH["constant"]["learning_rate"]
     return {**found, "network": network, "situation": situation}
+
+
+def _paces(network: str, updates: int) -> dict[str, Any]:
+    """Return how fast the two networks learn in the relativistic game, in so many updates."""
+    if updates <= LONG:
+        return PACES[network]
+    found = PACES[network] | LONG_PACES[network]
+    slower = found["learning_rate"] * sqrt(LONG / updates)
+    return {**found, "annealed": True, "learning_rate": slower}
 
 
 def why(situation: str, per_class: float) -> str:
