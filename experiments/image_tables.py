@@ -136,9 +136,11 @@ def equal_time() -> str:
 
 
 def _spread(values: list[float], form: str = "") -> str:
+    if not values:
+        return ""
     form = form or ("{:,.0f}" if min(values) >= 100 else "{:.1f}")
     median, low, high = map(form.format, (np.median(values), min(values), max(values)))
-    return f"{median} ({low} to {high})"
+    return f"{median} ({low} to {high})" if len(values) > 1 else median
 
 
 def audit() -> str:
